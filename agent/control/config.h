@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The configuration: pktagent.yaml read into plain structures.
+ *
+ * config_load() reads and checks a file without touching the host. What it
+ * returns is never changed afterwards; a reload loads a second one and
+ * compares. schema.c has the table of all keys: type, unit, range, default
+ * and description; the man page's key list is made from it.
+ */
+#ifndef CONTROL_CONFIG_H
+#define CONTROL_CONFIG_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <pktagent/limits.h>
+
+#define CONFIG_NAME_MAX		32	/* of a VM or uplink, with the NUL */
+#define CONFIG_MAX_UPLINKS	8
+#define CONFIG_MAX_VMS		240
+#define CONFIG_MAX_MACS		16	/* per VM */
+#define CONFIG_MAX_WORKERS	16
+
+enum config_way { WAY_KERNEL, WAY_AGENT };
+enum config_want { WANT_AUTO, WANT_REQUIRE, WANT_OFF };
+enum config_device_type { DEVICE_VETH, DEVICE_TAP };
+
+/* Where a key stands, for messages that come up after loading ("the device
+ * does not exist"). Line and column count from 1; 0 = the key is absent. */
+struct config_pos {
+	int line;
+	int col;
+};
+
+struct config_addr {
+	uint8_t family;			/* 4 or 6 */
+	uint8_t addr[16];		/* network order; IPv4 in 0..3 */
+};
+
+struct config_uplink {
+	char name[CONFIG_NAME_MAX];
+	char device[IFNAMSIZ];
+	/* Bit n set: network n is reached by this uplink. */
+	uint8_t vlans[(PKT_VLAN_MAX + 8) / 8];
+	uint32_t queues;		/* 0 = all the device has */
+	enum config_want zero_copy;
+	enum config_way way;
+	bool learn;			/* learn MACs seen on the wire */
+	uint32_t mtu;			/* 0 = leave the device's */
+	uint32_t reserve;		/* frames per queue for packets that go
+					 * to no single VM, and as slack */
+	uint32_t out_max;		/* frames that may wait to be sent */
+	struct config_pos pos;		/* of the list entry */
+	struct config_pos device_pos;
+};
+
+struct config_device {
+	enum config_device_type type;
+	char name[IFNAMSIZ];		/* on the host */
+	bool create;
+	/* veth only: the other end. netns is a name below /run/netns or an
+	 * absolute path; empty = not told. */
+	char peer[IFNAMSIZ];
+	char netns[256];
+	/* tap only */
+	uid_t owner;			/* (uid_t)-1 = anybody */
+	bool vnet_hdr;			/* accept readers that use vnet headers */
+	struct config_pos pos;
+	struct config_pos name_pos;
+};
+
+struct config_pool {
+	uint32_t initial;		/* frames */
+	uint32_t max;			/* frames; the rings are made for it */
+	struct config_pos initial_pos;
+};
+
+struct config_vm {
+	char name[CONFIG_NAME_MAX];
+	uint8_t macs[CONFIG_MAX_MACS][6];
+	uint32_t n_macs;
+	struct config_addr *addrs;	/* owned */
+	uint32_t n_addrs;
+	uint16_t vlan;			/* network */
+	bool guest_tags;
+	bool learn;			/* MACs besides those listed */
+	enum config_way way;
+	uint32_t mtu;
+	uint8_t class;
+	struct config_device device;
+	struct config_pool pool;
+	struct config_pos pos;
+	struct config_pos mtu_pos;
+	struct config_pos mac_pos[CONFIG_MAX_MACS];
+};
+
+struct config_fdb_static {
+	uint8_t mac[6];
+	uint16_t vlan;
+	char port[CONFIG_NAME_MAX];	/* name of an uplink or VM */
+	struct config_pos pos;
+};
+
+struct config {
+	char *file;			/* owned: path, for messages */
+
+	/* agent: */
+	char bpffs[256];		/* directory for pins */
+	char run_dir[256];		/* lock, control socket, state file */
+	char control_path[108];		/* default run_dir/control.sock */
+	uint32_t control_mode;		/* permission bits of the socket */
+	char control_group[CONFIG_NAME_MAX];	/* empty = leave */
+	int log_level;			/* enum log_level */
+	uint32_t heartbeat_timeout_ms;
+
+	/* memory: */
+	uint32_t frames;		/* total, all pools together */
+	uint32_t frame_size;		/* bytes: 2048 or 4096 */
+	enum config_want hugepages;
+	struct config_pos frames_pos;
+
+	/* workers: */
+	uint32_t cores[CONFIG_MAX_WORKERS];
+	uint32_t n_cores;
+	uint32_t idle_us;		/* empty polling before sleeping */
+	struct config_pos cores_pos;
+
+	/* metrics: */
+	bool metrics;
+	char metrics_host[64];
+	uint16_t metrics_port;
+
+	/* fdb: */
+	uint32_t fdb_ageing_s;
+	uint32_t fdb_limit;		/* learned entries per port */
+	struct config_fdb_static *fdb_statics;	/* owned */
+	uint32_t n_fdb_statics;
+
+	struct config_uplink *uplinks;	/* owned */
+	uint32_t n_uplinks;
+	struct config_vm *vms;		/* owned */
+	uint32_t n_vms;
+};
+
+/*
+ * Reads @path. Returns 0 and a configuration to be freed with config_free(),
+ * or a negative errno with one line in @err:
+ *
+ *	FILE:LINE:COL: PATH: VALUE: WHAT IS ALLOWED
+ *
+ * (FILE: MESSAGE for a file that cannot be opened). -EINVAL: the content is
+ * wrong. Touches nothing but the file. Any thread.
+ */
+int config_load(const char *path, struct config **ret_config,
+		char *err, size_t err_size);
+
+/* The same from memory; @name stands for the file in messages. */
+int config_parse(const char *text, size_t len, const char *name,
+		 struct config **ret_config, char *err, size_t err_size);
+
+void config_free(struct config *config);
+
+/* Whether @uplink carries network @vlan. */
+bool config_uplink_has_vlan(const struct config_uplink *uplink, uint16_t vlan);
+
+/* Prints the list of keys in mdoc(7), for pktagent.yaml(5). */
+void config_print_keys_mdoc(void);
+
+#endif

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Keys and values of the maps in bpf/maps.bpf.h. bpf/README.md has the table
+ * of who reads and writes which.
+ */
+#ifndef PKTAGENT_MAPS_H
+#define PKTAGENT_MAPS_H
+
+#include <linux/types.h>
+
+#include <pktagent/limits.h>
+#include <pktagent/reason.h>
+
+/* ---- agent_state: one entry, mapped by the agent ---- */
+
+struct agent_state {
+	__u64 heartbeat_ns;	/* CLOCK_MONOTONIC of the last sign of life;
+				 * 0 = the agent has left */
+	__u64 timeout_ns;	/* older than this, the agent counts as gone */
+	__u32 pid;
+	__u32 pad;
+};
+
+/* ---- dev_port: which port a device is ---- */
+
+struct dev_key {
+	__u32 ifindex;
+};
+
+struct dev_port {
+	__u32 port;		/* slot */
+};
+
+/* ---- ports: what the programs need to know of a port ---- */
+
+enum port_kind {
+	PORT_NONE = 0,
+	PORT_UPLINK = 1,
+	PORT_VM = 2,
+};
+
+#define PORT_F_UP		0x01	/* packets may be sent to it */
+#define PORT_F_WAY_AGENT	0x02	/* all its packets go through the agent */
+#define PORT_F_XMIT		0x04	/* the device takes XDP redirects */
+#define PORT_F_LEARN		0x08	/* unknown sources go to the agent */
+#define PORT_F_CHECK_MAC	0x10	/* source must be a static entry here */
+#define PORT_F_CHECK_IP		0x20	/* source must be in vm_addrs */
+#define PORT_F_GUEST_TAGS	0x40	/* may use VLAN tags inside its network */
+#define PORT_F_CHECK_CSUM	0x80	/* may send unfinished L4 checksums */
+
+struct port_cfg {
+	__u32 ifindex;
+	__u16 vlan;		/* VM: its network. Uplink: unused */
+	__u16 max_len;		/* longest frame without tags: MTU + 14 */
+	__u8 kind;		/* enum port_kind */
+	__u8 flags;		/* PORT_F_* */
+	__u8 class;		/* traffic class of what it sends */
+	__u8 mac[6];		/* uplink: the device's own, for the host */
+	__u8 pad[3];
+};
+_Static_assert(sizeof(struct port_cfg) == 20, "port_cfg layout");
+
+/* ---- nets: which networks exist here, and their uplink ---- */
+
+struct net_key {
+	__u16 vlan;
+};
+
+struct net_cfg {
+	__u16 uplink;		/* slot of the uplink; 0 = none */
+	__u16 pad;
+};
+
+/* ---- fdb: the forwarding table ---- */
+
+struct fdb_key {
+	__u8 mac[6];
+	__u16 vlan;		/* host order */
+};
+_Static_assert(sizeof(struct fdb_key) == 8, "fdb_key has no padding");
+
+#define FDB_F_STATIC		0x01	/* from the configuration */
+
+struct fdb_entry {
+	__u16 port;		/* slot */
+	__u8 flags;		/* FDB_F_* */
+	__u8 pad;
+	__u32 seen_s;		/* CLOCK_MONOTONIC seconds of the last packet
+				 * from it; kept for learned entries */
+};
+
+/* ---- vm_addrs: source addresses a VM may use ---- */
+
+struct addr_key {
+	__u16 port;		/* slot */
+	__u8 family;		/* 4 or 6 */
+	__u8 pad;
+	__u8 addr[16];		/* IPv4 in the first four */
+};
+
+struct addr_val {
+	__u32 listed;		/* 1 */
+};
+
+/* ---- counters: per CPU, one value per port slot ---- */
+
+struct counter {
+	__u64 packets;
+	__u64 bytes;
+};
+
+struct port_counters {
+#define PKT_X(name, kind, text, advice) struct counter name;
+	PKT_REASONS(PKT_X)
+#undef PKT_X
+};
+_Static_assert(sizeof(struct port_counters) ==
+	       PKT_N_REASONS * sizeof(struct counter),
+	       "a counter is found by its reason");
+
+/* Options fixed at load time (.rodata): the verifier prunes what is off. */
+struct datapath_opts {
+	__u8 no_meta;		/* behave as if the driver carried none */
+	__u8 pad[7];
+};
+
+#endif
