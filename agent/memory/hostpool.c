@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The host pool and the workers' frame caches: see hostpool.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory/hostpool.h"
+
+#define NO_MAGAZINE	UINT32_MAX
+
+static uint32_t head_index(uint64_t head)
+{
+	return (uint32_t)head;
+}
+
+static uint64_t head_make(uint64_t old, uint32_t index)
+{
+	return ((old >> 32) + 1) << 32 | index;
+}
+
+static void stack_push(struct hostpool *pool, uint64_t *head,
+		       struct magazine *mag)
+{
+	uint32_t index = (uint32_t)(mag - pool->magazines);
+	uint64_t old = __atomic_load_n(head, __ATOMIC_RELAXED);
+
+	do {
+		__atomic_store_n(&mag->next, head_index(old),
+				 __ATOMIC_RELAXED);
+	} while (!__atomic_compare_exchange_n(head, &old,
+					      head_make(old, index), true,
+					      __ATOMIC_RELEASE,
+					      __ATOMIC_RELAXED));
+}
+
+static struct magazine *stack_pop(struct hostpool *pool, uint64_t *head)
+{
+	uint64_t old = __atomic_load_n(head, __ATOMIC_ACQUIRE);
+	struct magazine *mag;
+	uint32_t next;
+
+	do {
+		if (head_index(old) == NO_MAGAZINE)
+			return NULL;
+		mag = &pool->magazines[head_index(old)];
+		/* May be another thread's by now: the generation tells. */
+		next = __atomic_load_n(&mag->next, __ATOMIC_RELAXED);
+	} while (!__atomic_compare_exchange_n(head, &old,
+					      head_make(old, next), true,
+					      __ATOMIC_ACQUIRE,
+					      __ATOMIC_ACQUIRE));
+	return mag;
+}
+
+static void depot_put(struct hostpool *pool, struct magazine *mag)
+{
+	for (uint32_t i = 0; i < mag->n; i++)
+		arena_move(pool->arena, mag->frames[i], FRAME_HOST, 0);
+	__atomic_fetch_add(&pool->n_free, (int64_t)mag->n, __ATOMIC_RELAXED);
+	stack_push(pool, mag->n ? &pool->full : &pool->empty, mag);
+}
+
+int hostpool_init(struct hostpool *pool, struct arena *arena,
+		  uint32_t max_caches)
+{
+	uint32_t n_full = (arena->n_frames + MAGAZINE_SIZE - 1) / MAGAZINE_SIZE;
+	/* A cache holds two, and gives back at most two that are not full. */
+	uint32_t n = n_full + 4 * max_caches;
+	uint32_t frame = 0;
+
+	memset(pool, 0, sizeof(*pool));
+	pool->arena = arena;
+	pool->n_magazines = n;
+	pool->full = NO_MAGAZINE;
+	pool->empty = NO_MAGAZINE;
+	pool->magazines = calloc(n, sizeof(pool->magazines[0]));
+	if (!pool->magazines)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++) {
+		struct magazine *mag = &pool->magazines[i];
+
+		while (frame < arena->n_frames && mag->n < MAGAZINE_SIZE)
+			mag->frames[mag->n++] = frame++;
+		depot_put(pool, mag);
+	}
+	return 0;
+}
+
+void hostpool_done(struct hostpool *pool)
+{
+	free(pool->magazines);
+	pool->magazines = NULL;
+}
+
+uint32_t hostpool_free_frames(const struct hostpool *pool)
+{
+	int64_t n = __atomic_load_n(&pool->n_free, __ATOMIC_RELAXED);
+
+	return n < 0 ? 0 : (uint32_t)n;
+}
+
+void frame_cache_init(struct frame_cache *cache, struct hostpool *pool,
+		      uint32_t who)
+{
+	memset(cache, 0, sizeof(*cache));
+	cache->pool = pool;
+	cache->who = who;
+	/* There are four per cache, and one cache holds two. */
+	cache->loaded = stack_pop(pool, &pool->empty);
+	cache->spare = stack_pop(pool, &pool->empty);
+}
+
+void frame_cache_done(struct frame_cache *cache)
+{
+	if (!cache->pool)
+		return;
+	depot_put(cache->pool, cache->loaded);
+	depot_put(cache->pool, cache->spare);
+	memset(cache, 0, sizeof(*cache));
+}
+
+static void swap_magazines(struct frame_cache *cache)
+{
+	struct magazine *mag = cache->loaded;
+
+	cache->loaded = cache->spare;
+	cache->spare = mag;
+}
+
+int frame_cache_load(struct frame_cache *cache)
+{
+	struct hostpool *pool = cache->pool;
+	struct magazine *mag;
+
+	if (cache->spare->n) {
+		swap_magazines(cache);
+		return 0;
+	}
+	mag = stack_pop(pool, &pool->full);
+	if (!mag)
+		return -ENOMEM;
+	__atomic_fetch_sub(&pool->n_free, (int64_t)mag->n, __ATOMIC_RELAXED);
+	for (uint32_t i = 0; i < mag->n; i++)
+		arena_move(pool->arena, mag->frames[i], FRAME_CACHE,
+			   cache->who);
+	stack_push(pool, &pool->empty, cache->spare);
+	cache->spare = cache->loaded;
+	cache->loaded = mag;
+	cache->n += mag->n;
+	return 0;
+}
+
+void frame_cache_unload(struct frame_cache *cache)
+{
+	struct hostpool *pool = cache->pool;
+	struct magazine *mag;
+
+	if (cache->spare->n < MAGAZINE_SIZE) {
+		swap_magazines(cache);
+		return;
+	}
+	/* An empty magazine is there for each full one that leaves: the sum
+	 * of frames is fixed, and there are 64 frames' room per magazine. */
+	mag = stack_pop(pool, &pool->empty);
+	while (!mag) {
+		/* Magazines half filled by caches that closed: merge. */
+		struct magazine *a = stack_pop(pool, &pool->full);
+		struct magazine *b = a ? stack_pop(pool, &pool->full) : NULL;
+
+		if (b)
+			while (a->n && b->n < MAGAZINE_SIZE)
+				b->frames[b->n++] = a->frames[--a->n];
+		if (b)
+			stack_push(pool, &pool->full, b);
+		if (a && !a->n)
+			mag = a;
+		else if (a)
+			stack_push(pool, &pool->full, a);
+	}
+	cache->n -= cache->spare->n;
+	depot_put(pool, cache->spare);
+	cache->spare = cache->loaded;
+	cache->loaded = mag;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The arena registered with the kernel for one (device, queue), and the AF_XDP
+ * sockets on it: one primary socket that owns fill, completion and tx, and any
+ * number of receive-only ones.
+ *
+ * libxdp gives a umem's first socket the umem's own descriptor and shares only
+ * through that one; with a umem per (device, queue) that is just what sharing
+ * within a queue needs.
+ *
+ * Thread-safety: opening and closing belong to the control thread; the rings
+ * belong to the worker that the queue was given to.
+ */
+#ifndef MEMORY_UMEM_H
+#define MEMORY_UMEM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <xdp/xsk.h>
+
+#include "memory/arena.h"
+
+/* Bytes the kernel leaves free in front of a received packet. */
+#define UMEM_HEADROOM	256
+
+/*
+ * A receive ring of which only @limit entries may be filled.
+ *
+ * Theory (design D2). The kernel takes an entry as free when the consumer
+ * index says so, so an index that lags by size - limit makes the ring look
+ * that much fuller: the kernel itself then refuses what exceeds the limit,
+ * counts it (rx_ring_full) and reuses the frame at once. The lag may shrink at
+ * any time and may grow only by releasing less than was read: a consumer index
+ * that moved backwards would let the kernel overwrite entries.
+ *
+ * Because of the lag poll() always finds the ring readable: wait for it with
+ * edge-triggered epoll only.
+ */
+struct rx_ring {
+	struct xsk_ring_cons ring;
+	uint32_t size;		/* entries, power of two */
+	uint32_t limit;		/* entries that may be in use */
+	uint32_t lag;		/* size - usable, as published */
+	struct xsk_socket *xsk;	/* owned */
+	int fd;			/* borrowed from xsk */
+};
+
+struct umem {
+	struct xsk_ring_prod fill;
+	struct xsk_ring_cons comp;
+	struct xsk_ring_prod tx;
+	struct xsk_umem *umem;	/* owned */
+	struct rx_ring rx;	/* the primary socket's */
+	bool zero_copy;		/* as bound */
+	bool need_wakeup;
+	uint32_t fill_size;
+	uint32_t tx_size;
+	char why[96];		/* why not zero-copy; empty if it is */
+};
+
+struct umem_sizes {
+	uint32_t fill;		/* entries, powers of two all */
+	uint32_t comp;
+	uint32_t tx;
+	uint32_t rx;
+};
+
+enum umem_copy { UMEM_COPY_AUTO, UMEM_COPY_ZERO, UMEM_COPY_COPY };
+
+/*
+ * Registers the arena and binds the primary socket to @queue of @ifname.
+ * UMEM_COPY_AUTO falls back to copy mode and says why in umem->why. 0 or a
+ * negative errno: -EBUSY if another process (or a socket of ours that the
+ * kernel has not let go of yet, about 30 ms) holds the queue.
+ */
+int umem_open(struct umem *umem, const struct arena *arena, const char *ifname,
+	      uint32_t queue, const struct umem_sizes *sizes,
+	      uint32_t rx_limit, enum umem_copy copy);
+
+/* All receive-only sockets must have been closed. When it returns the kernel
+ * no longer touches the arena through this queue (copy mode). */
+void umem_close(struct umem *umem);
+
+/* A receive-only socket on the same queue. */
+int rx_ring_open(struct rx_ring *rx, struct umem *umem, const char *ifname,
+		 uint32_t queue, uint32_t size, uint32_t limit);
+void rx_ring_close(struct rx_ring *rx);
+
+/* Sets a new limit (1..size): at once if it grows, with the next releases if
+ * it shrinks. Owner thread. */
+void rx_ring_set_limit(struct rx_ring *rx, uint32_t limit);
+
+/* Gives @n read entries back to the kernel, less what a shrunken limit keeps
+ * back. Owner thread. */
+static inline void rx_ring_release(struct rx_ring *rx, uint32_t n)
+{
+	uint32_t want = rx->size - rx->limit;
+
+	if (__builtin_expect(rx->lag < want, 0)) {
+		uint32_t keep = want - rx->lag < n ? want - rx->lag : n;
+
+		rx->lag += keep;
+		n -= keep;
+	}
+	xsk_ring_cons__release(&rx->ring, n);
+}
+
+/* Readable packets. Owner thread. */
+static inline uint32_t rx_ring_ready(struct rx_ring *rx)
+{
+	return __atomic_load_n(rx->ring.producer, __ATOMIC_ACQUIRE) -
+	       rx->ring.cached_cons;
+}
+
+struct rx_ring_stats {
+	uint64_t rx_dropped;
+	uint64_t rx_ring_full;
+	uint64_t fill_empty;	/* of the whole queue */
+	uint64_t tx_invalid;
+};
+
+/* What the kernel counted on one socket since it was opened. Any thread. */
+int rx_ring_get_stats(const struct rx_ring *rx, struct rx_ring_stats *ret_stats);
+
+#endif
