@@ -51,9 +51,10 @@ static int socket_open(struct rx_ring *rx, struct umem *umem,
 	return 0;
 }
 
-static int umem_bind(struct umem *umem, const struct arena *arena,
-		     const char *ifname, uint32_t queue,
-		     const struct umem_sizes *sizes, uint16_t bind_flags)
+static int umem_bind(struct umem *umem, struct rx_ring *rx,
+		     const struct arena *arena, const char *ifname,
+		     uint32_t queue, const struct umem_sizes *sizes,
+		     uint16_t bind_flags)
 {
 	struct xsk_umem_config config = {
 		.fill_size = sizes->fill,
@@ -69,7 +70,7 @@ static int umem_bind(struct umem *umem, const struct arena *arena,
 		umem->umem = NULL;
 		return err;
 	}
-	err = socket_open(&umem->rx, umem, &umem->tx, ifname, queue, sizes->rx,
+	err = socket_open(rx, umem, &umem->tx, ifname, queue, sizes->rx,
 			  sizes->tx, bind_flags);
 	if (err) {
 		xsk_umem__delete(umem->umem);
@@ -87,17 +88,20 @@ static bool bound_zero_copy(int fd)
 	       (options.flags & XDP_OPTIONS_ZEROCOPY);
 }
 
-int umem_open(struct umem *umem, const struct arena *arena, const char *ifname,
-	      uint32_t queue, const struct umem_sizes *sizes,
-	      uint32_t rx_limit, enum umem_copy copy)
+int umem_open(struct umem *umem, struct rx_ring *rx, const struct arena *arena,
+	      const char *ifname, uint32_t queue,
+	      const struct umem_sizes *sizes, uint32_t rx_limit,
+	      enum umem_copy copy)
 {
 	int budget = TX_BUDGET;
 	int err = -EOPNOTSUPP;
 
 	memset(umem, 0, sizeof(*umem));
-	umem->rx.fd = -1;
+	memset(rx, 0, sizeof(*rx));
+	umem->fd = -1;
+	rx->fd = -1;
 	if (copy != UMEM_COPY_COPY)
-		err = umem_bind(umem, arena, ifname, queue, sizes,
+		err = umem_bind(umem, rx, arena, ifname, queue, sizes,
 				XDP_USE_NEED_WAKEUP | XDP_ZEROCOPY);
 	else
 		snprintf(umem->why, sizeof(umem->why), "zero_copy is off");
@@ -110,7 +114,7 @@ int umem_open(struct umem *umem, const struct arena *arena, const char *ifname,
 					 "the driver has no zero-copy" :
 					 "zero-copy bind failed: %s",
 				 strerror(-err));
-		err = umem_bind(umem, arena, ifname, queue, sizes,
+		err = umem_bind(umem, rx, arena, ifname, queue, sizes,
 				XDP_USE_NEED_WAKEUP | XDP_COPY);
 	}
 	if (err)
@@ -118,19 +122,20 @@ int umem_open(struct umem *umem, const struct arena *arena, const char *ifname,
 	/* Older kernels do not know the option and keep to 32. */
 	if ((int)sizes->tx < budget)
 		budget = (int)sizes->tx;
-	setsockopt(umem->rx.fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &budget,
+	umem->fd = rx->fd;
+	setsockopt(umem->fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &budget,
 		   sizeof(budget));
-	umem->zero_copy = bound_zero_copy(umem->rx.fd);
+	umem->zero_copy = bound_zero_copy(umem->fd);
 	umem->need_wakeup = true;
 	umem->fill_size = sizes->fill;
 	umem->tx_size = sizes->tx;
-	set_lag(&umem->rx, sizes->rx, rx_limit);
+	set_lag(rx, sizes->rx, rx_limit);
 	return 0;
 }
 
-void umem_close(struct umem *umem)
+void umem_close(struct umem *umem, struct rx_ring *rx)
 {
-	rx_ring_close(&umem->rx);
+	rx_ring_close(rx);
 	if (umem->umem)
 		xsk_umem__delete(umem->umem);
 	umem->umem = NULL;

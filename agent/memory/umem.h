@@ -50,7 +50,7 @@ struct umem {
 	struct xsk_ring_cons comp;
 	struct xsk_ring_prod tx;
 	struct xsk_umem *umem;	/* owned */
-	struct rx_ring rx;	/* the primary socket's */
+	int fd;			/* borrowed: the primary socket */
 	bool zero_copy;		/* as bound */
 	bool need_wakeup;
 	uint32_t fill_size;
@@ -68,18 +68,20 @@ struct umem_sizes {
 enum umem_copy { UMEM_COPY_AUTO, UMEM_COPY_ZERO, UMEM_COPY_COPY };
 
 /*
- * Registers the arena and binds the primary socket to @queue of @ifname.
- * UMEM_COPY_AUTO falls back to copy mode and says why in umem->why. 0 or a
+ * Registers the arena and binds the primary socket to @queue of @ifname; @rx
+ * becomes its receive ring, of which @rx_limit entries may be used. @umem and
+ * @rx stay where they are until umem_close(). UMEM_COPY_AUTO falls back to copy mode and says why in umem->why. 0 or a
  * negative errno: -EBUSY if another process (or a socket of ours that the
  * kernel has not let go of yet, about 30 ms) holds the queue.
  */
-int umem_open(struct umem *umem, const struct arena *arena, const char *ifname,
-	      uint32_t queue, const struct umem_sizes *sizes,
-	      uint32_t rx_limit, enum umem_copy copy);
+int umem_open(struct umem *umem, struct rx_ring *rx, const struct arena *arena,
+	      const char *ifname, uint32_t queue,
+	      const struct umem_sizes *sizes, uint32_t rx_limit,
+	      enum umem_copy copy);
 
-/* All receive-only sockets must have been closed. When it returns the kernel
+/* @rx: the primary socket's. All others must have been closed. When it returns the kernel
  * no longer touches the arena through this queue (copy mode). */
-void umem_close(struct umem *umem);
+void umem_close(struct umem *umem, struct rx_ring *rx);
 
 /* A receive-only socket on the same queue. */
 int rx_ring_open(struct rx_ring *rx, struct umem *umem, const char *ifname,

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Ports and their queues: what workers and the control thread share.
+ *
+ * A port is an uplink or a VM's device. Each receive queue of its device is a
+ * struct queue, served by one worker. Frames reach the agent through shares:
+ * a queue's primary share takes what goes to no single VM (on an uplink) or
+ * all the VM sends (on a VM's device); on uplinks each VM has a share of its
+ * own per queue.
+ *
+ * Accounts. A VM's pool is divided at opening into three parts, each with a
+ * bound that nothing can exceed, so that a VM that stops reading holds its own
+ * frames and nobody else's:
+ *
+ *	rx	usable entries of its shares on the uplink's queues
+ *	out	frames on their way to it, from whichever port they came
+ *	tx	frames posted on its own device, for what it sends
+ *
+ * A frame read from a share is at once replaced on the fill ring from the host
+ * pool and charged to the account of the port it goes to; when that is full the
+ * packet stays in the share (uplink to VM) or is dropped against the
+ * destination (everything else). Hence the invariant, per queue:
+ *
+ *	frames posted + frames received and not read = sum of limits + slack
+ *
+ * Pools that change size move these bounds: queue_set_limit() and
+ * port->out_max are the only places.
+ *
+ * Thread-safety: members are marked W (owned by the queue's worker), C (owned
+ * by the control thread, read by workers after publication by RCU), or A
+ * (atomic). Changes to what a worker owns are made on that worker, by
+ * worker_call().
+ */
+#ifndef PORTS_PORT_H
+#define PORTS_PORT_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <pktagent/limits.h>
+#include <pktagent/maps.h>
+
+#include "base/base.h"
+#include "control/config.h"
+#include "memory/hostpool.h"
+#include "memory/mpsc.h"
+#include "memory/umem.h"
+
+#define BATCH			64
+#define PORT_MAX_WORKERS	CONFIG_MAX_WORKERS
+#define QUEUE_ID_MAX		(FRAME_WHO_MAX + 1)
+
+struct port;
+struct queue;
+
+/* A receive ring and where its packets go. */
+struct share {
+	struct rx_ring rx;		/* W */
+	struct port *to;		/* C: the VM; NULL: look it up */
+	struct queue *queue;		/* C */
+	uint64_t n_packets;		/* A: read so far */
+	struct rx_ring_stats seen;	/* C: kernel counts already credited */
+};
+
+struct queue {
+	/* hot: W */
+	struct umem umem;
+	uint32_t outstanding;		/* posted, or received and not read */
+	uint32_t target;		/* what outstanding should be */
+	uint32_t n_out;			/* sent, and not completed yet */
+	uint32_t n_unsent;		/* in the tx ring since the last kick */
+	struct share **shares;		/* owned; [0] is the primary */
+	uint32_t n_shares;
+	/* from other workers */
+	struct mpsc in;
+	/* cold: C */
+	struct port *port;
+	uint32_t index;			/* queue number on the device */
+	uint32_t id;			/* in the ledger */
+	uint32_t worker;		/* who serves it */
+	uint32_t share_size;		/* entries of a VM's ring here */
+	uint32_t slack;			/* frames posted beyond the limits */
+	struct share primary;
+	/* A: counted by the worker */
+	uint64_t n_rx, n_tx, n_kicks, n_tx_again, n_fill_short;
+};
+
+/* Frames on their way out of a port: charged by any worker, released by the
+ * one that serves the queue they left by. */
+struct port_account {
+	uint64_t charged;		/* A, written by worker [i] only */
+	uint64_t released;		/* A, written by worker [i] only */
+} CACHE_ALIGNED;
+
+enum port_state {
+	PORT_STATE_ABSENT,		/* no such device now */
+	PORT_STATE_DOWN,		/* the device is there, but see why */
+	PORT_STATE_UP,
+};
+
+struct port {
+	/* hot: C, read by workers */
+	uint16_t slot;
+	uint16_t vlan;			/* VM: its network */
+	uint8_t kind;			/* enum port_kind */
+	uint8_t class;
+	bool up;			/* A: may be sent to */
+	bool guest_tags;		/* A */
+	bool learn;			/* A */
+	uint32_t max_len;		/* A: longest frame without tags */
+	uint32_t out_max;		/* A: bound of the out account */
+	uint32_t n_queues;
+	struct queue **queues;		/* owned */
+	/* the queue that worker i sends by: its own if there is one */
+	struct queue *out_queue[PORT_MAX_WORKERS];
+	struct port_account account[PORT_MAX_WORKERS];
+
+	/* cold: C, control thread only */
+	char name[CONFIG_NAME_MAX];
+	char ifname[IFNAMSIZ];
+	int ifindex;			/* 0 = absent */
+	enum port_state state;
+	char why[192];			/* why it is not up */
+	char driver[32];
+	uint32_t mtu;
+	uint8_t mac[6];			/* of the device */
+	bool xmit;			/* takes XDP redirects */
+	enum config_way way;		/* asked for */
+	char way_why[96];		/* why it got another; empty if not */
+	char meta_why[96];
+	const struct config_uplink *uplink_config;	/* borrowed */
+	const struct config_vm *vm_config;		/* borrowed */
+	struct port *uplink;		/* VM: the network's uplink, or NULL */
+	uint32_t pool_rx, pool_tx;	/* frames; see above */
+	uint32_t n_learned;		/* forwarding entries */
+	uint64_t retry_ns;		/* try to open again at */
+	struct rx_ring_stats past;	/* of sockets closed since start */
+};
+
+static inline bool port_is_up(const struct port *port)
+{
+	return __atomic_load_n(&port->up, __ATOMIC_ACQUIRE);
+}
+
+/* Frames on their way out of @port; @n_workers as in the vswitch. Any thread;
+ * may be stale by what other workers do meanwhile. */
+static inline uint32_t port_out_frames(const struct port *port,
+				       uint32_t n_workers)
+{
+	uint64_t charged = 0, released = 0;
+
+	/* Released first: the difference may be too large, never negative. */
+	for (uint32_t i = 0; i < n_workers; i++)
+		released += __atomic_load_n(&port->account[i].released,
+					    __ATOMIC_ACQUIRE);
+	for (uint32_t i = 0; i < n_workers; i++)
+		charged += __atomic_load_n(&port->account[i].charged,
+					   __ATOMIC_ACQUIRE);
+	return (uint32_t)(charged - released);
+}
+
+/* Adds to a counter that one thread writes and others read. */
+static inline void count_add(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter,
+			 __atomic_load_n(counter, __ATOMIC_RELAXED) + n,
+			 __ATOMIC_RELAXED);
+}
+
+#endif

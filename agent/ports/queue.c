@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* One (device, queue) and the shares on it: see queue.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "ports/queue.h"
+
+#define REBIND_WAIT_NS	(500 * NS_PER_MS)
+
+static int open_patiently(struct queue *queue, const struct arena *arena,
+			  const struct umem_sizes *sizes,
+			  const struct queue_opts *opts)
+{
+	uint64_t deadline = now_ns() + REBIND_WAIT_NS;
+	const struct timespec pause = { .tv_nsec = 5 * NS_PER_MS };
+	int err;
+
+	for (;;) {
+		err = umem_open(&queue->umem, &queue->primary.rx, arena,
+				queue->port->ifname, opts->index, sizes,
+				opts->rx_limit, opts->copy);
+		if (err != -EBUSY || now_ns() > deadline)
+			return err;
+		nanosleep(&pause, NULL);
+	}
+}
+
+int queue_open(const struct arena *arena, struct port *port,
+	       const struct queue_opts *opts, struct queue **ret_queue)
+{
+	struct umem_sizes sizes = {
+		.fill = round_up_pow2(opts->fill_max),
+		.tx = round_up_pow2(opts->out_max),
+		.comp = round_up_pow2(opts->out_max) * 2,
+		.rx = round_up_pow2(opts->rx_max),
+	};
+	struct queue *queue;
+	int err;
+
+	queue = aligned_alloc(CACHE_LINE, sizeof(*queue));
+	if (!queue)
+		return -ENOMEM;
+	memset(queue, 0, sizeof(*queue));
+	queue->port = port;
+	queue->index = opts->index;
+	queue->id = opts->id;
+	queue->worker = opts->worker;
+	queue->share_size = round_up_pow2(opts->share_max);
+	queue->slack = opts->slack;
+	queue->primary.queue = queue;
+	queue->primary.rx.fd = -1;
+	queue->umem.fd = -1;
+
+	err = mpsc_init(&queue->in, sizes.tx);
+	if (err)
+		goto fail;
+	queue->shares = calloc(1, sizeof(queue->shares[0]));
+	if (!queue->shares) {
+		err = -ENOMEM;
+		goto fail;
+	}
+	err = open_patiently(queue, arena, &sizes, opts);
+	if (err)
+		goto fail;
+	queue->shares[0] = &queue->primary;
+	queue->n_shares = 1;
+	queue->target = opts->rx_limit + opts->slack;
+	*ret_queue = queue;
+	return 0;
+fail:
+	queue_close(queue);
+	return err;
+}
+
+void queue_close(struct queue *queue)
+{
+	if (!queue)
+		return;
+	umem_close(&queue->umem, &queue->primary.rx);
+	mpsc_done(&queue->in);
+	free(queue->shares);
+	free(queue);
+}
+
+uint32_t queue_reclaim(struct arena *arena, struct frame_cache *cache,
+		       enum frame_place place, uint32_t who)
+{
+	uint16_t entry = (uint16_t)(place << 12 | who);
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < arena->n_frames; i++) {
+		if (arena_where(arena, i) != entry)
+			continue;
+		frame_cache_put(cache, i);
+		n++;
+	}
+	return n;
+}
+
+int share_open(struct queue *queue, struct port *to, uint32_t limit,
+	       struct share **ret_share)
+{
+	struct share *share = calloc(1, sizeof(*share));
+	uint32_t size = queue->share_size;
+	int err;
+
+	if (!share)
+		return -ENOMEM;
+	share->to = to;
+	share->queue = queue;
+	if (size < limit)
+		size = round_up_pow2(limit);
+	err = rx_ring_open(&share->rx, &queue->umem, queue->port->ifname,
+			   queue->index, size, limit);
+	if (err) {
+		share_close(share);
+		return err;
+	}
+	*ret_share = share;
+	return 0;
+}
+
+void share_close(struct share *share)
+{
+	if (!share)
+		return;
+	rx_ring_close(&share->rx);
+	free(share);
+}
+
+int queue_attach_share(struct queue *queue, struct share *share)
+{
+	struct share **shares;
+
+	shares = realloc(queue->shares,
+			 (queue->n_shares + 1) * sizeof(shares[0]));
+	if (!shares)
+		return -ENOMEM;
+	queue->shares = shares;
+	shares[queue->n_shares++] = share;
+	queue->target += share->rx.limit;
+	return 0;
+}
+
+void queue_detach_share(struct queue *queue, struct share *share,
+			struct frame_cache *cache)
+{
+	struct arena *arena = cache->pool->arena;
+	uint32_t pos, n;
+
+	for (uint32_t i = 1; i < queue->n_shares; i++) {
+		if (queue->shares[i] != share)
+			continue;
+		queue->shares[i] = queue->shares[--queue->n_shares];
+		queue->target -= share->rx.limit;
+		break;
+	}
+	while ((n = xsk_ring_cons__peek(&share->rx.ring, BATCH, &pos))) {
+		for (uint32_t i = 0; i < n; i++) {
+			const struct xdp_desc *desc =
+				xsk_ring_cons__rx_desc(&share->rx.ring,
+						       pos + i);
+
+			frame_cache_put(cache, arena_frame(arena, desc->addr));
+		}
+		queue->outstanding -= n;
+		xsk_ring_cons__release(&share->rx.ring, n);
+	}
+}
+
+void queue_set_limit(struct queue *queue, struct share *share, uint32_t limit)
+{
+	queue->target += limit - share->rx.limit;
+	rx_ring_set_limit(&share->rx, limit);
+}
+
+uint32_t queue_reap(struct queue *queue, struct arena *arena,
+		    struct frame_cache *cache)
+{
+	uint32_t pos, n, total = 0;
+
+	if (!queue->n_out)
+		return 0;
+	while ((n = xsk_ring_cons__peek(&queue->umem.comp, BATCH, &pos))) {
+		for (uint32_t i = 0; i < n; i++) {
+			uint64_t addr = *xsk_ring_cons__comp_addr(
+				&queue->umem.comp, pos + i);
+
+			frame_cache_put(cache, arena_frame(arena, addr));
+		}
+		xsk_ring_cons__release(&queue->umem.comp, n);
+		total += n;
+	}
+	queue->n_out -= total;
+	count_add(&queue->port->account[queue->worker].released, total);
+	return total;
+}
+
+void queue_refill(struct queue *queue, struct arena *arena,
+		  struct frame_cache *cache)
+{
+	while (queue->outstanding < queue->target) {
+		uint32_t want = queue->target - queue->outstanding;
+		uint32_t n, pos;
+
+		if (want > BATCH)
+			want = BATCH;
+		n = want;
+		/* The ring was made for all that is ever posted. */
+		if (xsk_ring_prod__reserve(&queue->umem.fill, n, &pos) != n)
+			return;
+		for (n = 0; n < want; n++) {
+			uint32_t frame = frame_cache_get(cache);
+
+			if (frame == FRAME_NONE)
+				break;
+			arena_move(arena, frame, FRAME_QUEUE, queue->id);
+			*xsk_ring_prod__fill_addr(&queue->umem.fill, pos + n) =
+				arena_addr(arena, frame);
+		}
+		if (n < want) {
+			/* What was reserved and not used is given back. */
+			queue->umem.fill.cached_prod -= want - n;
+			count_add(&queue->n_fill_short, 1);
+		}
+		xsk_ring_prod__submit(&queue->umem.fill, n);
+		queue->outstanding += n;
+		if (n < want)
+			return;
+	}
+}
+
+uint32_t queue_send(struct queue *queue, const uint64_t *packets, uint32_t n)
+{
+	uint32_t free_entries, pos;
+
+	free_entries = xsk_prod_nb_free(&queue->umem.tx, n);
+	if (n > free_entries)
+		n = free_entries;
+	if (!n || xsk_ring_prod__reserve(&queue->umem.tx, n, &pos) != n)
+		return 0;
+	for (uint32_t i = 0; i < n; i++) {
+		struct xdp_desc *desc =
+			xsk_ring_prod__tx_desc(&queue->umem.tx, pos + i);
+
+		desc->addr = packet_addr(packets[i]);
+		desc->len = packet_len(packets[i]);
+		desc->options = 0;
+	}
+	xsk_ring_prod__submit(&queue->umem.tx, n);
+	queue->n_out += n;
+	queue->n_unsent += n;
+	count_add(&queue->n_tx, n);
+	return n;
+}
+
+/* Entries of the tx ring that the kernel has not taken yet. */
+static uint32_t tx_backlog(const struct queue *queue)
+{
+	return queue->umem.tx.cached_prod -
+	       __atomic_load_n(queue->umem.tx.consumer, __ATOMIC_ACQUIRE);
+}
+
+uint32_t queue_kick(struct queue *queue)
+{
+	uint32_t before = tx_backlog(queue), dropped = 0;
+
+	while (before) {
+		uint32_t after;
+		int err = 0;
+
+		if (queue->umem.zero_copy &&
+		    !xsk_ring_prod__needs_wakeup(&queue->umem.tx))
+			break;
+		count_add(&queue->n_kicks, 1);
+		if (sendto(queue->umem.fd, NULL, 0, MSG_DONTWAIT, NULL,
+			   0) < 0)
+			err = errno;
+		after = tx_backlog(queue);
+		/* EBUSY: the device took the packet and dropped it. */
+		if (err == EBUSY)
+			dropped++;
+		else if (after == before) {
+			count_add(&queue->n_tx_again, 1);
+			break;
+		}
+		if (queue->umem.zero_copy)
+			break;
+		before = after;
+	}
+	queue->n_unsent = queue->umem.zero_copy ? 0 : tx_backlog(queue);
+	return dropped;
+}
