@@ -38,12 +38,15 @@ MAINS	:= agent/main.c agent/pktctl.c
 LIB_SRC	:= $(filter-out $(MAINS),$(wildcard agent/*.c agent/*/*.c))
 LIB_OBJ	:= $(LIB_SRC:%.c=$(B)/%.o)
 BPF_SRC	:= $(wildcard bpf/*.bpf.c)
-BPF_OBJ	:= $(BPF_SRC:%.c=$(B)/%.o)
+# The maps come first: libbpf 1.1's linker leaves a map's offset at 0 if it has
+# met it as extern before its definition.
+BPF_OBJ	:= $(B)/bpf/maps.bpf.o \
+	   $(filter-out %/maps.bpf.o,$(BPF_SRC:%.c=$(B)/%.o))
 TOOLS	:= $(patsubst %.c,$(B)/%,$(wildcard tests/tools/*.c tests/bench/*.c))
 TOOLS	:= $(filter-out %.bpf,$(TOOLS))
 TOOL_BPF := $(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.bpf.c))
 UNIT	:= $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
-BPFTEST	:= $(patsubst %.c,$(B)/%,$(wildcard tests/bpf/*.c))
+BPFTEST	:= $(patsubst %.c,$(B)/%,$(wildcard tests/bpf/test_*.c))
 FUZZ	:= $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 MAN	:= pktagent.8 pktctl.8 pktagent.yaml.5
 

@@ -121,7 +121,9 @@ _Static_assert(sizeof(struct port_counters) ==
 /* Options fixed at load time (.rodata): the verifier prunes what is off. */
 struct datapath_opts {
 	__u8 no_meta;		/* behave as if the driver carried none */
-	__u8 pad[7];
+	__u8 pad[3];
+	__u32 netns_ino;	/* of /proc/self/ns/net: whose devices are in
+				 * dev_port; 0 = do not tell apart */
 };
 
 #endif
