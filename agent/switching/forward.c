@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * A packet's way through the agent: see forward.h.
+ *
+ * Packets are switched in their inner form: the network's tag is off and
+ * stands in the metadata. The XDP program has brought them to it, unless the
+ * driver carries no metadata: then it is done here, with the same parser.
+ */
+#include <string.h>
+
+#include <pktagent/meta.h>
+#include <pktagent/parse.h>
+
+#include "ports/queue.h"
+#include "switching/csum.h"
+#include "switching/forward.h"
+#include "switching/output.h"
+
+/* A packet in the agent's hands. */
+struct packet {
+	uint64_t addr;
+	uint32_t len;
+	struct pkt_meta meta;
+};
+
+static uint8_t *packet_data(const struct worker *worker, const struct packet *p)
+{
+	return arena_data(&worker->vs->arena, p->addr);
+}
+
+static void drop(struct worker *worker, uint16_t slot, enum pkt_reason reason,
+		 const struct packet *p)
+{
+	output_drop(worker, slot, reason, packet_pack(p->addr, p->len));
+}
+
+/* Takes the outer tag off, or puts one on. There are 256 bytes of headroom. */
+static void pop_tag(struct worker *worker, struct packet *p)
+{
+	uint8_t *data = packet_data(worker, p);
+
+	memmove(data + PKT_TAG_LEN, data, 12);
+	p->addr += PKT_TAG_LEN;
+	p->len -= PKT_TAG_LEN;
+}
+
+static void push_tag(struct worker *worker, struct packet *p)
+{
+	uint16_t tci = (uint16_t)(p->meta.pcp << PKT_TCI_PCP_SHIFT |
+				  p->meta.vlan);
+	uint8_t *data;
+
+	p->addr -= PKT_TAG_LEN;
+	p->len += PKT_TAG_LEN;
+	data = packet_data(worker, p);
+	memmove(data, data + PKT_TAG_LEN, 12);
+	data[12] = PKT_TPID_8021Q >> 8;
+	data[13] = PKT_TPID_8021Q & 0xff;
+	data[14] = (uint8_t)(tci >> 8);
+	data[15] = (uint8_t)tci;
+}
+
+static void finish_csum(struct worker *worker, struct packet *p)
+{
+	uint8_t *data = packet_data(worker, p);
+	struct pkt_parsed parsed;
+
+	if (!pkt_parse(data, data + p->len, 1, &parsed) &&
+	    (parsed.flags & PKT_F_CSUM_PARTIAL))
+		csum_finish(data, &parsed);
+	p->meta.flags &= (uint8_t)~PKT_F_CSUM_PARTIAL;
+}
+
+/* The network's tag of a packet that came without metadata, as the programs
+ * read it: on an uplink the outer tag names the network; on a VM's port only
+ * a priority tag is not the VM's own. */
+static void find_network(struct worker *worker, const struct port *in,
+			 const struct pkt_parsed *parsed, struct packet *p)
+{
+	uint16_t vid = parsed->tci[0] & PKT_TCI_VID;
+	bool pop = parsed->n_tags && (in->kind == PORT_UPLINK || !vid);
+
+	p->meta.vlan = in->kind == PORT_UPLINK ?
+			       (parsed->n_tags ? vid : PKT_VLAN_NONE) :
+			       in->vlan;
+	if (pop) {
+		p->meta.pcp = (uint8_t)(parsed->tci[0] >> PKT_TCI_PCP_SHIFT);
+		pop_tag(worker, p);
+	}
+	pkt_parsed_to_meta(parsed, pop ? PKT_TAG_LEN : 0, &p->meta);
+}
+
+/* Makes the metadata that the driver could not carry. */
+static bool make_meta(struct worker *worker, const struct port *in,
+		      struct packet *p)
+{
+	uint8_t *data = packet_data(worker, p);
+	struct pkt_parsed parsed;
+	struct fdb_found found;
+	struct fdb_key key;
+
+	memset(&p->meta, 0, sizeof(p->meta));
+	if (pkt_parse(data, data + p->len, 1, &parsed)) {
+		drop(worker, in->slot, PKT_unparsed, p);
+		return false;
+	}
+	p->meta.in_port = in->slot;
+	p->meta.class = in->class;
+	p->meta.flags = parsed.flags;
+	find_network(worker, in, &parsed, p);
+	memcpy(key.mac, packet_data(worker, p) + 6, 6);
+	key.vlan = p->meta.vlan;
+	if (__atomic_load_n(&in->learn, __ATOMIC_RELAXED) &&
+	    (!fdb_lookup(worker->vs->fdb, &key, true, worker->now_s, &found) ||
+	     found.port != in->slot))
+		p->meta.flags |= PKT_F_LEARN;
+	return true;
+}
+
+/* Fills in @p from the metadata in front of it. */
+static bool load_packet(struct worker *worker, const struct port *in,
+			const struct xdp_desc *desc, struct packet *p)
+{
+	struct pkt_meta *meta;
+
+	p->addr = desc->addr;
+	p->len = desc->len;
+	meta = (struct pkt_meta *)packet_data(worker, p) - 1;
+	if (__builtin_expect(meta->magic != PKT_META_MAGIC, 0))
+		return make_meta(worker, in, p);
+	p->meta = *meta;
+	meta->magic = 0;
+	return true;
+}
+
+static void learn_source(struct worker *worker, const struct packet *p)
+{
+	const struct port *in = vswitch_port(worker->vs, p->meta.in_port);
+	struct fdb_found found;
+	struct fdb_key key;
+
+	if (!in || !__atomic_load_n(&in->learn, __ATOMIC_RELAXED))
+		return;
+	memcpy(key.mac, packet_data(worker, p) + 6, 6);
+	key.vlan = p->meta.vlan;
+	/* Asked for already, by an earlier packet of the same burst. */
+	if (fdb_lookup(worker->vs->fdb, &key, true, worker->now_s, &found) &&
+	    found.port == in->slot)
+		return;
+	worker_learn(worker, &key, in->slot);
+}
+
+/* Why @p may not leave by @to; PKT_N_REASONS: it may. */
+static enum pkt_reason refusal(struct worker *worker, const struct packet *p,
+			       const struct port *to)
+{
+	const uint8_t *data = packet_data(worker, p);
+	bool tagged = p->len >= PKT_ETH_LEN && pkt_is_tag(pkt_be16(data + 12));
+	uint32_t max = __atomic_load_n(&to->max_len, __ATOMIC_RELAXED);
+
+	if (!port_is_up(to))
+		return PKT_out_down;
+	if (p->len - (tagged ? PKT_TAG_LEN : 0) > max)
+		return PKT_too_big;
+	if (tagged && to->kind == PORT_VM &&
+	    !__atomic_load_n(&to->guest_tags, __ATOMIC_RELAXED))
+		return PKT_vlan_denied;
+	return PKT_N_REASONS;
+}
+
+/* Stages @p for @to in the form that belongs there. */
+static void send_to(struct worker *worker, struct packet *p, struct port *to)
+{
+	enum pkt_reason reason = refusal(worker, p, to);
+
+	if (reason != PKT_N_REASONS) {
+		drop(worker, to->slot, reason, p);
+		return;
+	}
+	if (to->kind == PORT_UPLINK && p->meta.vlan != PKT_VLAN_NONE)
+		push_tag(worker, p);
+	output_stage(worker, to, packet_pack(p->addr, p->len));
+}
+
+static bool copy_packet(struct worker *worker, const struct packet *p,
+			struct packet *ret_copy)
+{
+	struct arena *arena = &worker->vs->arena;
+	uint32_t frame = frame_cache_get(&worker->cache);
+
+	if (frame == FRAME_NONE)
+		return false;
+	*ret_copy = *p;
+	ret_copy->addr = arena_addr(arena, frame) + UMEM_HEADROOM;
+	memcpy(arena_data(arena, ret_copy->addr), packet_data(worker, p),
+	       p->len);
+	return true;
+}
+
+/* To every other port of the network; never from an uplink to an uplink. */
+static void flood(struct worker *worker, struct packet *p,
+		  const struct port *in)
+{
+	const struct network *net = vswitch_net(worker->vs, p->meta.vlan);
+	struct port *last = NULL;
+	struct packet copy;
+
+	for (uint32_t i = 0; net && i < net->n_members; i++) {
+		struct port *to = vswitch_port(worker->vs, net->members[i]);
+
+		if (!to || to == in || !port_is_up(to) ||
+		    (to->kind == PORT_UPLINK && in->kind == PORT_UPLINK))
+			continue;
+		/* One behind, so that the last gets the packet itself. */
+		if (last && copy_packet(worker, p, &copy))
+			send_to(worker, &copy, last);
+		else if (last)
+			worker_count(worker, last->slot, PKT_no_frame, 1,
+				     p->len);
+		last = to;
+	}
+	if (last)
+		send_to(worker, p, last);
+	else
+		drop(worker, in->slot, PKT_no_member, p);
+}
+
+/* A packet whose destination is to be found. */
+static void switch_packet(struct worker *worker, const struct port *in,
+			  struct packet *p)
+{
+	const uint8_t *data = packet_data(worker, p);
+	struct fdb_found found;
+	struct fdb_key key;
+	struct port *to;
+
+	memcpy(key.mac, data, 6);
+	key.vlan = p->meta.vlan;
+	if ((key.mac[0] & 1) ||
+	    !fdb_lookup(worker->vs->fdb, &key, false, 0, &found)) {
+		flood(worker, p, in);
+		return;
+	}
+	to = vswitch_port(worker->vs, found.port);
+	if (to == in)
+		drop(worker, in->slot, PKT_same_port, p);
+	else if (!to)
+		drop(worker, in->slot, PKT_port_down, p);
+	else if (to->kind == PORT_UPLINK && in->kind == PORT_UPLINK)
+		drop(worker, in->slot, PKT_uplink_uplink, p);
+	else
+		send_to(worker, p, to);
+}
+
+static void forward_packet(struct worker *worker, struct share *share,
+			   const struct xdp_desc *desc)
+{
+	const struct port *in = share->queue->port;
+	struct packet p;
+
+	if (!load_packet(worker, in, desc, &p))
+		return;
+	if (__builtin_expect(p.meta.flags &
+			     (PKT_F_LEARN | PKT_F_CSUM_PARTIAL), 0)) {
+		if (p.meta.flags & PKT_F_LEARN)
+			learn_source(worker, &p);
+		if (p.meta.flags & PKT_F_CSUM_PARTIAL)
+			finish_csum(worker, &p);
+	}
+	if (share->to)
+		send_to(worker, &p, share->to);
+	else
+		switch_packet(worker, in, &p);
+}
+
+/* Packets of a VM's own share wait in it while the VM's account is full: the
+ * kernel then refuses what the pool does not allow. */
+static uint32_t batch_size(struct worker *worker, const struct share *share,
+			   uint32_t ready)
+{
+	uint32_t n = ready < BATCH ? ready : BATCH;
+	uint32_t room;
+
+	if (!share->to || !port_is_up(share->to))
+		return n;
+	room = output_room(worker, share->to);
+	room -= min_u32(room, worker->out[share->to->slot].n);
+	return n < room ? n : room;
+}
+
+uint32_t forward_share(struct worker *worker, struct share *share)
+{
+	struct arena *arena = &worker->vs->arena;
+	struct xdp_desc descs[BATCH];
+	uint32_t n, pos;
+
+	n = rx_ring_ready(&share->rx);
+	if (!n)
+		return 0;
+	n = batch_size(worker, share, n);
+	if (!n) {
+		worker->blocked = true;
+		return 0;
+	}
+	n = xsk_ring_cons__peek(&share->rx.ring, n, &pos);
+	for (uint32_t i = 0; i < n; i++) {
+		const char *data;
+
+		descs[i] = *xsk_ring_cons__rx_desc(&share->rx.ring, pos + i);
+		data = arena_data(arena, descs[i].addr);
+		__builtin_prefetch(data - sizeof(struct pkt_meta), 1);
+		__builtin_prefetch(data);
+	}
+	for (uint32_t i = 0; i < n; i++)
+		forward_packet(worker, share, &descs[i]);
+	rx_ring_release(&share->rx, n);
+	share->queue->outstanding -= n;
+	count_add(&share->n_packets, n);
+	count_add(&share->queue->n_rx, n);
+	return n;
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The way out of a port: see output.h, and port.h for the accounts. */
+#include "ports/queue.h"
+#include "switching/output.h"
+
+void output_drop(struct worker *worker, uint16_t slot, enum pkt_reason reason,
+		 uint64_t packet)
+{
+	worker_count(worker, slot, reason, 1, packet_len(packet));
+	frame_cache_put(&worker->cache,
+			arena_frame(&worker->vs->arena, packet_addr(packet)));
+}
+
+uint32_t output_room(const struct worker *worker, const struct port *port)
+{
+	uint32_t max = __atomic_load_n(&port->out_max, __ATOMIC_RELAXED);
+	uint32_t used = port_out_frames(port, worker->vs->n_workers);
+
+	return used < max ? max - used : 0;
+}
+
+static void charge(struct worker *worker, struct port *port,
+		   const uint64_t *packets, uint32_t n)
+{
+	struct arena *arena = &worker->vs->arena;
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		bytes += packet_len(packets[i]);
+		arena_move(arena, arena_frame(arena, packet_addr(packets[i])),
+			   FRAME_OUT, port->slot);
+	}
+	count_add(&port->account[worker->index].charged, n);
+	worker_count(worker, port->slot, PKT_from_agent, n, bytes);
+}
+
+/* Takes back what charge() did, for packets that found no room. */
+static void refuse(struct worker *worker, struct port *port,
+		   const uint64_t *packets, uint32_t n)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		bytes += packet_len(packets[i]);
+		output_drop(worker, port->slot, PKT_out_full, packets[i]);
+	}
+	count_add(&port->account[worker->index].released, n);
+	worker_count(worker, port->slot, PKT_from_agent, 0 - (uint64_t)n,
+		     0 - bytes);
+}
+
+static uint32_t push_all(struct worker *worker, struct queue *queue,
+			 const uint64_t *packets, uint32_t n)
+{
+	uint32_t sent = 0;
+
+	while (sent < n && mpsc_push(&queue->in, packets[sent]))
+		sent++;
+	if (sent && queue->worker != worker->index) {
+		count_add(&worker->stats.wakes_sent, 1);
+		worker_wake(worker->vs->workers[queue->worker]);
+	}
+	return sent;
+}
+
+static void flush_port(struct worker *worker, uint16_t slot)
+{
+	struct out_batch *batch = &worker->out[slot];
+	struct port *port = vswitch_port(worker->vs, slot);
+	uint32_t n = batch->n, room, sent;
+	struct queue *queue;
+
+	batch->n = 0;
+	if (!port || !port_is_up(port)) {
+		for (uint32_t i = 0; i < n; i++)
+			output_drop(worker, slot, PKT_out_down,
+				    batch->packets[i]);
+		return;
+	}
+	room = output_room(worker, port);
+	while (n > room)
+		output_drop(worker, slot, PKT_out_full, batch->packets[--n]);
+	if (!n)
+		return;
+
+	queue = port->out_queue[worker->index];
+	charge(worker, port, batch->packets, n);
+	/* The ring is skipped when it is ours to drain, and empty. */
+	if (queue->worker == worker->index && mpsc_is_empty(&queue->in))
+		sent = queue_send(queue, batch->packets, n);
+	else
+		sent = push_all(worker, queue, batch->packets, n);
+	if (sent < n)
+		refuse(worker, port, batch->packets + sent, n - sent);
+}
+
+void output_stage(struct worker *worker, struct port *port, uint64_t packet)
+{
+	struct out_batch *batch = &worker->out[port->slot];
+
+	if (!batch->n)
+		worker->staged[worker->n_staged++] = port->slot;
+	batch->packets[batch->n++] = packet;
+	if (batch->n == BATCH) {
+		flush_port(worker, port->slot);
+		for (uint32_t i = 0; i < worker->n_staged; i++) {
+			if (worker->staged[i] != port->slot)
+				continue;
+			worker->staged[i] =
+				worker->staged[--worker->n_staged];
+			break;
+		}
+	}
+}
+
+void output_flush(struct worker *worker)
+{
+	for (uint32_t i = 0; i < worker->n_staged; i++)
+		flush_port(worker, worker->staged[i]);
+	worker->n_staged = 0;
+}
+
+uint32_t output_drain(struct worker *worker, struct queue *queue)
+{
+	uint64_t packets[BATCH];
+	uint32_t n = 0, sent;
+
+	while (n < BATCH && mpsc_pop(&queue->in, &packets[n]))
+		n++;
+	if (!n)
+		return 0;
+	sent = queue_send(queue, packets, n);
+	if (sent < n)
+		refuse(worker, queue->port, packets + sent, n - sent);
+	return n;
+}
+
+void output_kick(struct worker *worker, struct queue *queue)
+{
+	uint32_t dropped;
+
+	if (!queue_has_unsent(queue))
+		return;
+	dropped = queue_kick(queue);
+	if (dropped)
+		worker_count(worker, queue->port->slot, PKT_dev_full, dropped,
+			     0);
+}

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The switch's tables and workers: see vswitch.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+#include <urcu-qsbr.h>
+
+#include "switching/vswitch.h"
+#include "switching/worker.h"
+
+/* The control thread's cache is numbered behind the workers'. */
+#define CONTROL_CACHE	PORT_MAX_WORKERS
+
+static int init_memory(struct vswitch *vs, const struct vswitch_opts *opts,
+		       char *err, size_t err_size)
+{
+	int ret;
+
+	ret = arena_init(&vs->arena, opts->n_frames, opts->frame_size,
+			 opts->pages);
+	if (ret) {
+		snprintf(err, err_size, "memory: %u frames of %u bytes: %s",
+			 opts->n_frames, opts->frame_size,
+			 vs->arena.why[0] ? vs->arena.why : strerror(-ret));
+		return ret;
+	}
+	ret = hostpool_init(&vs->hostpool, &vs->arena, PORT_MAX_WORKERS + 1);
+	if (ret) {
+		snprintf(err, err_size, "memory: no room for the host pool");
+		return ret;
+	}
+	frame_cache_init(&vs->cache, &vs->hostpool, CONTROL_CACHE);
+	return 0;
+}
+
+static int init_workers(struct vswitch *vs, const struct vswitch_opts *opts,
+			char *err, size_t err_size)
+{
+	for (uint32_t i = 0; i < opts->n_cores; i++) {
+		int ret = worker_new(vs, i, opts->cores[i], &vs->workers[i]);
+
+		if (ret) {
+			snprintf(err, err_size,
+				 "workers.cores[%u]: %u: cannot start a worker on that core: %s",
+				 i, opts->cores[i], strerror(-ret));
+			return ret;
+		}
+		__atomic_store_n(&vs->n_workers, i + 1, __ATOMIC_RELEASE);
+	}
+	return 0;
+}
+
+int vswitch_init(struct vswitch *vs, const struct vswitch_opts *opts,
+		 char *err, size_t err_size)
+{
+	int ret;
+
+	memset(vs, 0, sizeof(*vs));
+	vs->arena.fd = -1;
+	vs->arena.ledger_fd = -1;
+	vs->idle_ns = opts->idle_us * NS_PER_US;
+	vs->learn_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	rcu_register_thread();
+	if (vs->learn_fd < 0) {
+		ret = -errno;
+		snprintf(err, err_size, "eventfd: %s", strerror(-ret));
+		goto fail;
+	}
+	vs->fdb = fdb_new();
+	if (!vs->fdb) {
+		ret = -ENOMEM;
+		snprintf(err, err_size, "no memory for the forwarding table");
+		goto fail;
+	}
+	ret = init_memory(vs, opts, err, err_size);
+	if (ret)
+		goto fail;
+	ret = init_workers(vs, opts, err, err_size);
+	if (ret)
+		goto fail;
+	return 0;
+fail:
+	vswitch_done(vs);
+	return ret;
+}
+
+void vswitch_done(struct vswitch *vs)
+{
+	for (uint32_t i = 0; i < vs->n_workers; i++)
+		worker_free(vs->workers[i]);
+	vs->n_workers = 0;
+	for (uint32_t i = 0; i <= PKT_VLAN_MAX; i++)
+		free(vs->nets[i]);
+	frame_cache_done(&vs->cache);
+	hostpool_done(&vs->hostpool);
+	arena_done(&vs->arena);
+	fdb_free(vs->fdb);
+	vs->fdb = NULL;
+	if (vs->learn_fd >= 0)
+		close(vs->learn_fd);
+	rcu_unregister_thread();
+}
+
+void vswitch_publish_port(struct vswitch *vs, struct port *port)
+{
+	__atomic_store_n(&vs->ports[port->slot], port, __ATOMIC_RELEASE);
+}
+
+void vswitch_hide_port(struct vswitch *vs, uint16_t slot)
+{
+	__atomic_store_n(&vs->ports[slot], NULL, __ATOMIC_RELEASE);
+	synchronize_rcu();
+}
+
+int vswitch_set_network(struct vswitch *vs, uint16_t vlan,
+			const uint16_t *members, uint32_t n_members)
+{
+	struct network *old = vs->nets[vlan], *net = NULL;
+
+	if (n_members) {
+		net = malloc(sizeof(*net) + n_members * sizeof(members[0]));
+		if (!net)
+			return -ENOMEM;
+		net->vlan = vlan;
+		net->n_members = (uint16_t)n_members;
+		memcpy(net->members, members, n_members * sizeof(members[0]));
+	}
+	__atomic_store_n(&vs->nets[vlan], net, __ATOMIC_RELEASE);
+	if (old) {
+		synchronize_rcu();
+		free(old);
+	}
+	return 0;
+}
+
+int vswitch_take_queue_id(struct vswitch *vs)
+{
+	for (int id = 0; id < (int)QUEUE_ID_MAX; id++) {
+		if (vs->queue_ids[id / 8] & 1u << id % 8)
+			continue;
+		vs->queue_ids[id / 8] |= (uint8_t)(1u << id % 8);
+		return id;
+	}
+	return -ENOSPC;
+}
+
+void vswitch_give_queue_id(struct vswitch *vs, uint32_t id)
+{
+	vs->queue_ids[id / 8] &= (uint8_t)~(1u << id % 8);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The switch: the tables that workers read, and the workers.
+ *
+ * Thread-safety: workers read ports[], nets[] and the forwarding table between
+ * two quiescent states; the control thread publishes changes with RCU (QSBR)
+ * and frees what it took out after synchronize_rcu().
+ */
+#ifndef SWITCHING_VSWITCH_H
+#define SWITCHING_VSWITCH_H
+
+#include <pktagent/limits.h>
+
+#include "memory/arena.h"
+#include "memory/hostpool.h"
+#include "ports/port.h"
+#include "switching/fdb.h"
+
+struct worker;
+
+/* The ports of one VLAN. Never changed once published. */
+struct network {
+	uint16_t vlan;
+	uint16_t n_members;
+	uint16_t members[];		/* slots */
+};
+
+struct vswitch {
+	/* hot: read by workers */
+	struct arena arena;
+	struct hostpool hostpool;
+	struct port *ports[PKT_MAX_PORTS];		/* RCU */
+	struct network *nets[PKT_VLAN_MAX + 1];		/* RCU, owned */
+	struct fdb *fdb;				/* owned */
+	struct worker *workers[PORT_MAX_WORKERS];	/* owned */
+	uint32_t n_workers;
+	uint32_t idle_ns;		/* of empty polling before sleeping */
+	int learn_fd;			/* owned eventfd: addresses to learn */
+	/* control thread's own */
+	struct frame_cache cache;
+	uint8_t queue_ids[QUEUE_ID_MAX / 8];		/* bitmap */
+};
+
+struct vswitch_opts {
+	uint32_t n_frames;
+	uint32_t frame_size;
+	enum arena_pages pages;
+	const uint32_t *cores;
+	uint32_t n_cores;		/* one worker per core */
+	uint32_t idle_us;
+};
+
+/* Makes the memory, the tables and the workers, which wait for queues. The
+ * calling thread becomes the control thread. 0 or a negative errno, with one
+ * line in @err. Memory is not given back by vswitch_done() alone: all ports
+ * must have been taken out before. */
+int vswitch_init(struct vswitch *vs, const struct vswitch_opts *opts,
+		 char *err, size_t err_size);
+void vswitch_done(struct vswitch *vs);
+
+/* Makes @port visible to workers in its slot, and a member of its networks:
+ * call vswitch_set_network() for each. */
+void vswitch_publish_port(struct vswitch *vs, struct port *port);
+
+/* Hides the slot; when it returns no worker uses the port any more. */
+void vswitch_hide_port(struct vswitch *vs, uint16_t slot);
+
+/* Replaces the members of a network. 0 or -ENOMEM (nothing changed). */
+int vswitch_set_network(struct vswitch *vs, uint16_t vlan,
+			const uint16_t *members, uint32_t n_members);
+
+/* A number for a queue that is in no use, or -ENOSPC. */
+int vswitch_take_queue_id(struct vswitch *vs);
+void vswitch_give_queue_id(struct vswitch *vs, uint32_t id);
+
+static inline struct port *vswitch_port(const struct vswitch *vs, uint32_t slot)
+{
+	return __atomic_load_n(&vs->ports[slot], __ATOMIC_ACQUIRE);
+}
+
+static inline const struct network *vswitch_net(const struct vswitch *vs,
+						uint32_t vlan)
+{
+	return __atomic_load_n(&vs->nets[vlan], __ATOMIC_ACQUIRE);
+}
+
+#endif

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Workers: see worker.h. */
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <urcu-qsbr.h>
+
+#include "ports/queue.h"
+#include "switching/forward.h"
+#include "switching/output.h"
+#include "switching/worker.h"
+
+/* How long to sleep when a device did not take all, or a port had no room:
+ * nothing tells when they do. */
+#define RETRY_MS	1
+/* And when sent frames have not come back yet. */
+#define REAP_MS		20
+
+/* ---- one round ---- */
+
+static uint32_t serve_queue(struct worker *worker, struct queue *queue)
+{
+	struct arena *arena = &worker->vs->arena;
+	uint32_t work = queue_reap(queue, arena, &worker->cache);
+
+	for (uint32_t i = 0; i < queue->n_shares; i++) {
+		uint32_t n = forward_share(worker, queue->shares[i]);
+
+		if (n) {
+			count_add(&worker->stats.batches, 1);
+			count_add(&worker->stats.packets, n);
+			work += n;
+		}
+	}
+	work += output_drain(worker, queue);
+	queue_refill(queue, arena, &worker->cache);
+	return work;
+}
+
+static uint32_t run_round(struct worker *worker)
+{
+	uint32_t work = 0;
+
+	worker->blocked = false;
+	for (uint32_t i = 0; i < worker->n_queues; i++)
+		work += serve_queue(worker, worker->queues[i]);
+	output_flush(worker);
+	for (uint32_t i = 0; i < worker->n_queues; i++)
+		output_kick(worker, worker->queues[i]);
+	return work;
+}
+
+/* ---- calls from the control thread ---- */
+
+static void run_call(struct worker *worker)
+{
+	void (*fn)(struct worker *w, void *arg) =
+		__atomic_load_n(&worker->call, __ATOMIC_ACQUIRE);
+
+	if (!fn)
+		return;
+	fn(worker, worker->call_arg);
+	__atomic_store_n(&worker->call, NULL, __ATOMIC_RELEASE);
+	sem_post(&worker->call_done);
+}
+
+void worker_call(struct worker *worker,
+		 void (*fn)(struct worker *worker, void *arg), void *arg)
+{
+	worker->call_arg = arg;
+	__atomic_store_n(&worker->call, fn, __ATOMIC_RELEASE);
+	worker_wake(worker);
+	/* The worker may need a grace period's end to get there. */
+	rcu_thread_offline();
+	while (sem_wait(&worker->call_done) < 0 && errno == EINTR)
+		;
+	rcu_thread_online();
+}
+
+/* ---- sleeping ---- */
+
+void worker_wake(struct worker *worker)
+{
+	uint64_t one = 1;
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&worker->sleeping, __ATOMIC_RELAXED))
+		return;
+	if (write(worker->event_fd, &one, sizeof(one)) < 0)
+		return;		/* it is awake: the counter is at its limit */
+}
+
+static bool has_work(const struct worker *worker)
+{
+	if (__atomic_load_n(&worker->call, __ATOMIC_ACQUIRE) ||
+	    __atomic_load_n(&worker->stop, __ATOMIC_RELAXED))
+		return true;
+	for (uint32_t i = 0; i < worker->n_queues; i++)
+		if (!mpsc_is_empty(&worker->queues[i]->in))
+			return true;
+	return false;
+}
+
+static int sleep_ms(const struct worker *worker)
+{
+	int ms = -1;
+
+	if (worker->blocked)
+		return RETRY_MS;
+	for (uint32_t i = 0; i < worker->n_queues; i++) {
+		const struct queue *queue = worker->queues[i];
+
+		if (queue_has_unsent(queue))
+			return RETRY_MS;
+		if (queue->n_out)
+			ms = REAP_MS;
+	}
+	return ms;
+}
+
+static void sleep_until_work(struct worker *worker)
+{
+	struct epoll_event events[64];
+	uint64_t dummy;
+
+	rcu_thread_offline();
+	__atomic_store_n(&worker->sleeping, true, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!has_work(worker)) {
+		count_add(&worker->stats.sleeps, 1);
+		epoll_wait(worker->epoll_fd, events, ARRAY_SIZE(events),
+			   sleep_ms(worker));
+	}
+	__atomic_store_n(&worker->sleeping, false, __ATOMIC_RELAXED);
+	if (read(worker->event_fd, &dummy, sizeof(dummy)) < 0)
+		dummy = 0;	/* nobody had written: woken by a socket */
+	rcu_thread_online();
+}
+
+/* ---- the thread ---- */
+
+static void *worker_main(void *arg)
+{
+	struct worker *worker = arg;
+	uint64_t last, now, busy_until;
+
+	rcu_register_thread();
+	last = now_ns();
+	busy_until = last;
+	while (!__atomic_load_n(&worker->stop, __ATOMIC_RELAXED)) {
+		uint32_t work;
+
+		run_call(worker);
+		worker->now_s = (uint32_t)(last / NS_PER_SEC);
+		work = run_round(worker);
+		rcu_quiescent_state();
+		count_add(&worker->stats.loops, 1);
+		now = now_ns();
+		if (work) {
+			count_add(&worker->stats.busy_ns, now - last);
+			busy_until = now + worker->vs->idle_ns;
+		} else {
+			count_add(&worker->stats.poll_ns, now - last);
+			if (now >= busy_until) {
+				sleep_until_work(worker);
+				now = now_ns();
+				busy_until = now + worker->vs->idle_ns;
+			}
+		}
+		last = now;
+	}
+	frame_cache_done(&worker->cache);
+	rcu_unregister_thread();
+	return NULL;
+}
+
+static int start_thread(struct worker *worker)
+{
+	pthread_attr_t attr;
+	cpu_set_t cpus;
+	char name[16];
+	int err;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(worker->core, &cpus);
+	pthread_attr_init(&attr);
+	err = pthread_attr_setaffinity_np(&attr, sizeof(cpus), &cpus);
+	if (!err)
+		err = pthread_create(&worker->thread, &attr, worker_main,
+				     worker);
+	pthread_attr_destroy(&attr);
+	if (err)
+		return -err;
+	worker->running = true;
+	snprintf(name, sizeof(name), "pktagent/%u", worker->index);
+	pthread_setname_np(worker->thread, name);
+	return 0;
+}
+
+int worker_new(struct vswitch *vs, uint32_t index, uint32_t core,
+	       struct worker **ret_worker)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	struct worker *worker;
+	int err;
+
+	worker = aligned_alloc(CACHE_LINE, sizeof(*worker));
+	if (!worker)
+		return -ENOMEM;
+	memset(worker, 0, sizeof(*worker));
+	worker->vs = vs;
+	worker->index = index;
+	worker->core = core;
+	worker->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	sem_init(&worker->call_done, 0, 0);
+	frame_cache_init(&worker->cache, &vs->hostpool, index);
+	if (worker->event_fd < 0 || worker->epoll_fd < 0 ||
+	    epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, worker->event_fd,
+		      &event) < 0) {
+		err = -errno;
+		goto fail;
+	}
+	err = start_thread(worker);
+	if (err)
+		goto fail;
+	*ret_worker = worker;
+	return 0;
+fail:
+	worker_free(worker);
+	return err;
+}
+
+void worker_free(struct worker *worker)
+{
+	if (!worker)
+		return;
+	if (worker->running) {
+		__atomic_store_n(&worker->stop, true, __ATOMIC_RELAXED);
+		worker_wake(worker);
+		rcu_thread_offline();
+		pthread_join(worker->thread, NULL);
+		rcu_thread_online();
+	} else {
+		frame_cache_done(&worker->cache);
+	}
+	if (worker->event_fd >= 0)
+		close(worker->event_fd);
+	if (worker->epoll_fd >= 0)
+		close(worker->epoll_fd);
+	sem_destroy(&worker->call_done);
+	free(worker->queues);
+	free(worker);
+}
+
+/* ---- queues and shares come and go ---- */
+
+static int watch(struct worker *worker, int fd)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+
+	if (epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+		return -errno;
+	return 0;
+}
+
+static void add_queue(struct worker *worker, void *arg)
+{
+	struct queue *queue = arg;
+	struct queue **queues;
+
+	queues = realloc(worker->queues,
+			 (worker->n_queues + 1) * sizeof(queues[0]));
+	worker->call_result = -ENOMEM;
+	if (!queues)
+		return;
+	worker->queues = queues;
+	worker->call_result = watch(worker, queue->primary.rx.fd);
+	if (worker->call_result)
+		return;
+	queues[worker->n_queues++] = queue;
+}
+
+int worker_add_queue(struct worker *worker, struct queue *queue)
+{
+	worker_call(worker, add_queue, queue);
+	return worker->call_result;
+}
+
+static void del_queue(struct worker *worker, void *arg)
+{
+	struct queue *queue = arg;
+
+	for (uint32_t i = 0; i < worker->n_queues; i++) {
+		if (worker->queues[i] != queue)
+			continue;
+		worker->queues[i] = worker->queues[--worker->n_queues];
+		epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL,
+			  queue->primary.rx.fd, NULL);
+		break;
+	}
+}
+
+void worker_del_queue(struct worker *worker, struct queue *queue)
+{
+	worker_call(worker, del_queue, queue);
+}
+
+static void add_share(struct worker *worker, void *arg)
+{
+	struct share *share = arg;
+
+	worker->call_result = watch(worker, share->rx.fd);
+	if (worker->call_result)
+		return;
+	worker->call_result = queue_attach_share(share->queue, share);
+}
+
+int worker_add_share(struct worker *worker, struct share *share)
+{
+	worker_call(worker, add_share, share);
+	return worker->call_result;
+}
+
+static void del_share(struct worker *worker, void *arg)
+{
+	struct share *share = arg;
+
+	epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, share->rx.fd, NULL);
+	queue_detach_share(share->queue, share, &worker->cache);
+}
+
+void worker_del_share(struct worker *worker, struct share *share)
+{
+	worker_call(worker, del_share, share);
+}
+
+struct limit_call {
+	struct share *share;
+	uint32_t limit;
+};
+
+static void set_limit(struct worker *worker, void *arg)
+{
+	const struct limit_call *call = arg;
+
+	(void)worker;
+	queue_set_limit(call->share->queue, call->share, call->limit);
+}
+
+void worker_set_limit(struct worker *worker, struct share *share,
+		      uint32_t limit)
+{
+	struct limit_call call = { share, limit };
+
+	worker_call(worker, set_limit, &call);
+}
+
+/* ---- learning ---- */
+
+void worker_learn(struct worker *worker, const struct fdb_key *key,
+		  uint16_t port)
+{
+	uint32_t head = __atomic_load_n(&worker->learn_head, __ATOMIC_ACQUIRE);
+	uint32_t tail = worker->learn_tail;
+	uint64_t one = 1;
+
+	if (tail - head >= LEARN_RING_SIZE) {
+		count_add(&worker->stats.learn_lost, 1);
+		return;
+	}
+	worker->learn[tail % LEARN_RING_SIZE].key = *key;
+	worker->learn[tail % LEARN_RING_SIZE].port = port;
+	__atomic_store_n(&worker->learn_tail, tail + 1, __ATOMIC_RELEASE);
+	if (write(worker->vs->learn_fd, &one, sizeof(one)) < 0)
+		return;		/* the control thread knows already */
+}
+
+bool worker_next_learn(struct worker *worker, struct learn_request *ret_req)
+{
+	uint32_t tail = __atomic_load_n(&worker->learn_tail, __ATOMIC_ACQUIRE);
+	uint32_t head = worker->learn_head;
+
+	if (head == tail)
+		return false;
+	*ret_req = worker->learn[head % LEARN_RING_SIZE];
+	__atomic_store_n(&worker->learn_head, head + 1, __ATOMIC_RELEASE);
+	return true;
+}

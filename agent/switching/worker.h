@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A worker: a thread pinned to a core that owns queues and runs each batch to
+ * completion: reap, receive, switch, send, refill.
+ *
+ * Sleeping (design D5). A worker polls while there is work and for idle_ns
+ * after. Then it waits in epoll for its sockets (edge-triggered: see umem.h)
+ * and its eventfd. A producer that pushed to a ring of another worker wakes it
+ * only if it sleeps: the sleeper sets its flag, then looks at its rings once
+ * more; the producer pushes, then looks at the flag; a full fence on both
+ * sides makes one of them see the other.
+ *
+ * Thread-safety: functions marked "control" are called by the control thread,
+ * the others by the worker itself.
+ */
+#ifndef SWITCHING_WORKER_H
+#define SWITCHING_WORKER_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "memory/hostpool.h"
+#include "ports/port.h"
+#include "switching/vswitch.h"
+
+#define LEARN_RING_SIZE		256
+
+/* An address to learn. */
+struct learn_request {
+	struct fdb_key key;
+	uint16_t port;
+};
+
+/* Packets staged for one port. */
+struct out_batch {
+	uint32_t n;
+	uint64_t packets[BATCH];	/* packet_pack() */
+};
+
+struct worker_stats {
+	uint64_t loops;			/* rounds */
+	uint64_t busy_ns;		/* in rounds that found work */
+	uint64_t poll_ns;		/* in rounds that did not */
+	uint64_t sleeps;
+	uint64_t packets;
+	uint64_t batches;		/* reads that found packets */
+	uint64_t wakes_sent;		/* to other workers */
+	uint64_t learn_lost;		/* requests the ring had no room for */
+};
+
+struct worker {
+	/* hot */
+	struct vswitch *vs;		/* borrowed */
+	struct frame_cache cache;
+	struct queue **queues;		/* owned array */
+	uint32_t n_queues;
+	uint32_t index;
+	uint32_t now_s;			/* monotonic seconds, once a round */
+	bool blocked;			/* packets wait for room at a port */
+	uint32_t n_staged;		/* ports with staged packets */
+	uint16_t staged[PKT_MAX_PORTS];
+	struct out_batch out[PKT_MAX_PORTS];
+	struct port_counters counters[PKT_MAX_PORTS];	/* A */
+	struct worker_stats stats;	/* A */
+	/* single producer, single consumer: to the control thread */
+	struct learn_request learn[LEARN_RING_SIZE];
+	uint32_t learn_head, learn_tail;		/* A */
+	/* from other threads */
+	bool sleeping CACHE_ALIGNED;	/* A */
+	bool stop;			/* A */
+	void (*call)(struct worker *worker, void *arg);	/* A */
+	void *call_arg;
+	int call_result;
+	/* cold */
+	sem_t call_done;
+	pthread_t thread;
+	bool running;
+	uint32_t core;
+	int event_fd;			/* owned */
+	int epoll_fd;			/* owned */
+};
+
+/* control: starts a worker on @core. 0 or a negative errno. */
+int worker_new(struct vswitch *vs, uint32_t index, uint32_t core,
+	       struct worker **ret_worker);
+/* control: stops and frees it; it serves no queue any more. */
+void worker_free(struct worker *worker);
+
+/* control: runs @fn on the worker's thread between two rounds, and waits for
+ * it. The worker holds no packet meanwhile. */
+void worker_call(struct worker *worker,
+		 void (*fn)(struct worker *worker, void *arg), void *arg);
+
+/* control: has the worker serve @queue, or no longer. 0 or -ENOMEM. */
+int worker_add_queue(struct worker *worker, struct queue *queue);
+void worker_del_queue(struct worker *worker, struct queue *queue);
+
+/* control: attaches a share to its queue, or detaches it and takes what is
+ * left in its ring. 0 or -ENOMEM. */
+int worker_add_share(struct worker *worker, struct share *share);
+void worker_del_share(struct worker *worker, struct share *share);
+
+/* control: changes what a share may hold. */
+void worker_set_limit(struct worker *worker, struct share *share,
+		      uint32_t limit);
+
+/* control: takes the next address a worker wants learned. */
+bool worker_next_learn(struct worker *worker, struct learn_request *ret_req);
+
+/* Wakes the worker if it sleeps. Any thread, after its push. */
+void worker_wake(struct worker *worker);
+
+/* worker: asks the control thread to learn where @key is. */
+void worker_learn(struct worker *worker, const struct fdb_key *key,
+		  uint16_t port);
+
+/* worker: counts a packet under a reason against a port. */
+static inline void worker_count(struct worker *worker, uint16_t slot,
+				enum pkt_reason reason, uint64_t packets,
+				uint64_t bytes)
+{
+	struct counter *c =
+		(struct counter *)&worker->counters[slot] + reason;
+
+	count_add((uint64_t *)&c->packets, packets);
+	count_add((uint64_t *)&c->bytes, bytes);
+}
+
+#endif
