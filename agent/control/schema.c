@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The table of keys. schema_text.c makes words of it.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "control/config.h"
+#include "control/schema.h"
+
+#define IN(type, member) \
+	.offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
+#define ITEMS_IN(type, member, n_member)        \
+	.offset = offsetof(type, member),       \
+	.size = sizeof(((type *)0)->member[0]), \
+	.n_offset = offsetof(type, n_member)
+
+#define FRAME_TEXT                                                           \
+	"a 4096-byte frame holds an MTU of at most 3498, a 2048-byte frame " \
+	"one of at most 1770"
+
+static const char *const want_choices[] = { "auto", "require", "off", NULL };
+static const char *const way_choices[] = { "kernel", "agent", NULL };
+static const char *const device_choices[] = { "veth", "tap", NULL };
+static const char *const level_choices[] = { "error", "warning", "info",
+					     "debug", NULL };
+static const char *const frame_choices[] = { "2048", "4096", NULL };
+
+/* A choice is read as its index. */
+_Static_assert(WANT_AUTO == 0 && WANT_REQUIRE == 1 && WANT_OFF == 2,
+	       "want_choices");
+_Static_assert(WAY_KERNEL == 0 && WAY_AGENT == 1, "way_choices");
+_Static_assert(DEVICE_VETH == 0 && DEVICE_TAP == 1, "device_choices");
+_Static_assert(LOG_LEVEL_ERROR == 0 && LOG_LEVEL_WARNING == 1 &&
+		       LOG_LEVEL_INFO == 2 && LOG_LEVEL_DEBUG == 3,
+	       "level_choices");
+
+/* clang-format off */
+const struct schema_key schema_keys[] = {
+	/* ---- agent ---- */
+	{ .path = "agent", .type = SCHEMA_MAP,
+	  .text = "The daemon itself." },
+	{ .path = "agent.bpffs", .type = SCHEMA_PATH,
+	  IN(struct config, bpffs),
+	  .def = "/sys/fs/bpf/pktagent",
+	  .text = "Directory on a BPF file system below which programs, maps "
+		  "and links are pinned. Two agents on one host need two." },
+	{ .path = "agent.run_dir", .type = SCHEMA_PATH,
+	  IN(struct config, run_dir),
+	  .def = "/run/pktagent",
+	  .text = "Directory of the lock, the state file and the control "
+		  "socket. It is made if it does not exist." },
+	{ .path = "agent.control", .type = SCHEMA_MAP,
+	  .text = "The socket that pktctl talks to." },
+	{ .path = "agent.control.path", .type = SCHEMA_PATH,
+	  IN(struct config, control_path),
+	  .def_text = "control.sock in agent.run_dir",
+	  .text = "Where the socket is." },
+	{ .path = "agent.control.mode", .type = SCHEMA_MODE,
+	  IN(struct config, control_mode),
+	  .max = 0777, .def = "0660",
+	  .text = "Permission bits of the socket. Who may write to it may "
+		  "command the agent." },
+	{ .path = "agent.control.group", .type = SCHEMA_GROUP,
+	  IN(struct config, control_group),
+	  .def = "none",
+	  .text = "Group that the socket is given to. With none it keeps the "
+		  "agent's." },
+	{ .path = "agent.log_level", .type = SCHEMA_CHOICE,
+	  IN(struct config, log_level),
+	  .choices = level_choices, .def = "info",
+	  .text = "Messages less important than this are not logged. "
+		  "\"pktctl log level\" changes it until the next start." },
+	{ .path = "agent.heartbeat_timeout_ms", .type = SCHEMA_NUMBER,
+	  IN(struct config, heartbeat_timeout_ms),
+	  .min = 100, .max = 60000, .unit = "milliseconds", .def = "1000",
+	  .text = "After so long without a sign of life from the agent the "
+		  "BPF programs stop handing packets to it, and the kernel "
+		  "forwards alone what it can." },
+
+	/* ---- memory ---- */
+	{ .path = "memory", .type = SCHEMA_MAP,
+	  .text = "Packet buffers." },
+	{ .path = "memory.frames", .type = SCHEMA_NUMBER,
+	  IN(struct config, frames),
+	  .min = 1024, .max = 4194304, .unit = "frames", .def = "65536",
+	  .pos = offsetof(struct config, frames_pos),
+	  .text = "Number of packet buffers on this host. It must cover the "
+		  "initial pools of all VMs, out_max of all uplinks, reserve "
+		  "of all uplinks times their queues, and 1024 for the agent "
+		  "itself." },
+	{ .path = "memory.frame_size", .type = SCHEMA_NUMBER_CHOICE,
+	  IN(struct config, frame_size),
+	  .choices = frame_choices, .unit = "bytes", .def = "4096",
+	  .text = "Size of one frame. A 4096-byte frame holds an MTU of at "
+		  "most 3498, a 2048-byte frame one of at most 1770." },
+	{ .path = "memory.hugepages", .type = SCHEMA_CHOICE,
+	  IN(struct config, hugepages),
+	  .choices = want_choices, .def = "auto",
+	  .text = "Whether frames are in 2-MiB pages. With auto the agent "
+		  "uses small pages and warns when there are no free huge "
+		  "ones, with require it does not start." },
+
+	/* ---- workers ---- */
+	{ .path = "workers", .type = SCHEMA_MAP,
+	  .text = "The threads that move packets." },
+	{ .path = "workers.cores", .type = SCHEMA_NUMBER,
+	  ITEMS_IN(struct config, cores, n_cores),
+	  .max = 1023, .unit = "CPU number", .max_items = CONFIG_MAX_WORKERS,
+	  .pos = offsetof(struct config, cores_pos),
+	  .def_text = "the last online CPU",
+	  .text = "CPUs that get a worker each. An empty list is the same as "
+		  "none given." },
+	{ .path = "workers.idle_us", .type = SCHEMA_NUMBER,
+	  IN(struct config, idle_us),
+	  .max = 10000, .unit = "microseconds", .def = "50",
+	  .text = "How long a worker without work keeps polling before it "
+		  "sleeps." },
+
+	/* ---- metrics ---- */
+	{ .path = "metrics", .type = SCHEMA_MAP,
+	  .text = "Figures for Prometheus." },
+	{ .path = "metrics.listen", .type = SCHEMA_LISTEN,
+	  .def = "127.0.0.1:9750",
+	  .text = "Address and TCP port of /metrics, /livez and /readyz. An "
+		  "IPv6 address stands in brackets, and the whole in quotes: "
+		  "\"[::1]:9750\"." },
+
+	/* ---- fdb ---- */
+	{ .path = "fdb", .type = SCHEMA_MAP,
+	  .text = "The forwarding table." },
+	{ .path = "fdb.ageing_s", .type = SCHEMA_NUMBER,
+	  IN(struct config, fdb_ageing_s),
+	  .min = 10, .max = 86400, .unit = "seconds", .def = "300",
+	  .text = "A learned entry that no packet came from for so long is "
+		  "removed." },
+	{ .path = "fdb.limit", .type = SCHEMA_NUMBER,
+	  IN(struct config, fdb_limit),
+	  .min = 1, .max = 16384, .unit = "entries", .def = "1024",
+	  .text = "Learned entries that one port may have, so that no VM can "
+		  "fill the table." },
+	{ .path = "fdb.static", .type = SCHEMA_LIST,
+	  .offset = offsetof(struct config, fdb_statics),
+	  .size = sizeof(struct config_fdb_static),
+	  .n_offset = offsetof(struct config, n_fdb_statics),
+	  .max_items = 4096, .pos = offsetof(struct config_fdb_static, pos),
+	  .text = "Fixed entries, besides those that the VMs' mac makes." },
+	{ .path = "fdb.static[].mac", .type = SCHEMA_MAC, .required = true,
+	  IN(struct config_fdb_static, mac),
+	  .text = "The address." },
+	{ .path = "fdb.static[].vlan", .type = SCHEMA_NUMBER,
+	  IN(struct config_fdb_static, vlan),
+	  .max = PKT_VLAN_MAX, .unit = "VLAN", .def = "0",
+	  .text = "Its network. It must be the network of the VM, or one of "
+		  "the uplink's vlans." },
+	{ .path = "fdb.static[].port", .type = SCHEMA_PORT, .required = true,
+	  IN(struct config_fdb_static, port),
+	  .text = "Name of the uplink or VM behind which it is." },
+
+	/* ---- uplinks ---- */
+	{ .path = "uplinks", .type = SCHEMA_LIST, .required = true,
+	  .offset = offsetof(struct config, uplinks),
+	  .size = sizeof(struct config_uplink),
+	  .n_offset = offsetof(struct config, n_uplinks),
+	  .min_items = 1, .max_items = CONFIG_MAX_UPLINKS,
+	  .pos = offsetof(struct config_uplink, pos),
+	  .text = "Network devices that lead to the wire." },
+	{ .path = "uplinks[].name", .type = SCHEMA_NAME, .required = true,
+	  IN(struct config_uplink, name),
+	  .text = "Name of the port. No VM has the same." },
+	{ .path = "uplinks[].device", .type = SCHEMA_IFNAME, .required = true,
+	  IN(struct config_uplink, device),
+	  .pos = offsetof(struct config_uplink, device_pos),
+	  .text = "The network device. Its driver must support XDP." },
+	{ .path = "uplinks[].vlans", .type = SCHEMA_VLANS,
+	  IN(struct config_uplink, vlans),
+	  .max = PKT_VLAN_MAX, .min_items = 1, .max_items = PKT_VLAN_MAX + 1,
+	  .def = "all",
+	  .text = "Networks reached by this uplink. Network 0 is the one "
+		  "without tags. A network has at most one uplink." },
+	{ .path = "uplinks[].queues", .type = SCHEMA_NUMBER,
+	  IN(struct config_uplink, queues),
+	  .max = PKT_MAX_QUEUES, .unit = "queues", .def = "0",
+	  .text = "Receive queues to serve. 0 means all that the device "
+		  "has." },
+	{ .path = "uplinks[].zero_copy", .type = SCHEMA_CHOICE,
+	  IN(struct config_uplink, zero_copy),
+	  .choices = want_choices, .def = "auto",
+	  .text = "Whether the driver places packets directly in frames. With "
+		  "auto the kernel copies them when the driver cannot, with "
+		  "require the agent does not start." },
+	{ .path = "uplinks[].way", .type = SCHEMA_CHOICE,
+	  IN(struct config_uplink, way),
+	  .choices = way_choices, .def = "kernel",
+	  .text = "With kernel, packets that need no agent are forwarded by "
+		  "the kernel. With agent, all go through the agent." },
+	{ .path = "uplinks[].learn", .type = SCHEMA_BOOL,
+	  IN(struct config_uplink, learn), .def = "true",
+	  .text = "Whether addresses seen on the wire are learned." },
+	{ .path = "uplinks[].mtu", .type = SCHEMA_NUMBER,
+	  IN(struct config_uplink, mtu),
+	  .or_zero = true, .min = PKT_MTU_MIN, .max = PKT_MTU_MAX,
+	  .unit = "bytes", .def = "0", .advice = FRAME_TEXT,
+	  .text = "MTU that the device is given. 0 means it keeps the one it "
+		  "has." },
+	{ .path = "uplinks[].reserve", .type = SCHEMA_NUMBER,
+	  IN(struct config_uplink, reserve),
+	  .min = 128, .max = 65536, .unit = "frames", .def = "1024",
+	  .text = "Frames per queue for packets that go to no single VM, and "
+		  "as slack." },
+	{ .path = "uplinks[].out_max", .type = SCHEMA_NUMBER,
+	  IN(struct config_uplink, out_max),
+	  .min = 64, .max = 65536, .unit = "frames", .def = "2048",
+	  .text = "Frames that may wait to be sent. More are dropped and "
+		  "counted." },
+
+	/* ---- vms ---- */
+	{ .path = "vms", .type = SCHEMA_LIST,
+	  .offset = offsetof(struct config, vms),
+	  .size = sizeof(struct config_vm),
+	  .n_offset = offsetof(struct config, n_vms),
+	  .max_items = CONFIG_MAX_VMS, .pos = offsetof(struct config_vm, pos),
+	  .text = "The virtual machines, one entry for each network "
+		  "interface." },
+	{ .path = "vms[].name", .type = SCHEMA_NAME, .required = true,
+	  IN(struct config_vm, name),
+	  .text = "Name of the port. No other VM or uplink has the same." },
+	{ .path = "vms[].mac", .type = SCHEMA_MAC, .required = true,
+	  ITEMS_IN(struct config_vm, macs, n_macs),
+	  .min_items = 1, .max_items = CONFIG_MAX_MACS,
+	  .item_pos = offsetof(struct config_vm, mac_pos),
+	  .text = "Addresses the VM may send from, and gets packets for. No "
+		  "other VM of the same network has them." },
+	{ .path = "vms[].addresses", .type = SCHEMA_ADDR, .heap = true,
+	  .offset = offsetof(struct config_vm, addrs),
+	  .size = sizeof(struct config_addr),
+	  .n_offset = offsetof(struct config_vm, n_addrs),
+	  .max_items = 1024, .def_text = "any source address",
+	  .text = "Source addresses the VM may use. List its link-local IPv6 "
+		  "address too, and 0.0.0.0 and :: if it uses DHCP or IPv6 "
+		  "autoconfiguration." },
+	{ .path = "vms[].vlan", .type = SCHEMA_NUMBER,
+	  IN(struct config_vm, vlan),
+	  .max = PKT_VLAN_MAX, .unit = "VLAN", .def = "0",
+	  .text = "The VM's network. 0 is the one without tags." },
+	{ .path = "vms[].guest_tags", .type = SCHEMA_BOOL,
+	  IN(struct config_vm, guest_tags), .def = "false",
+	  .text = "Whether the VM may use VLAN tags of its own, inside its "
+		  "network. Needs a vlan other than 0." },
+	{ .path = "vms[].learn", .type = SCHEMA_BOOL,
+	  IN(struct config_vm, learn), .def = "false",
+	  .text = "Whether the VM may send from addresses not listed in mac, "
+		  "which are then learned." },
+	{ .path = "vms[].way", .type = SCHEMA_CHOICE,
+	  IN(struct config_vm, way),
+	  .choices = way_choices, .def = "kernel",
+	  .text = "As of an uplink." },
+	{ .path = "vms[].mtu", .type = SCHEMA_NUMBER,
+	  IN(struct config_vm, mtu),
+	  .min = PKT_MTU_MIN, .max = PKT_MTU_MAX, .unit = "bytes",
+	  .def = "1500", .pos = offsetof(struct config_vm, mtu_pos),
+	  .advice = FRAME_TEXT,
+	  .text = "Longest packet without Ethernet header. Longer ones are "
+		  "dropped and counted." },
+	{ .path = "vms[].class", .type = SCHEMA_NUMBER,
+	  IN(struct config_vm, class),
+	  .max = PKT_N_CLASSES - 1, .unit = "traffic class", .def = "0",
+	  .text = "Traffic class of what the VM sends." },
+	{ .path = "vms[].device", .type = SCHEMA_MAP, .required = true,
+	  .offset = offsetof(struct config_vm, device),
+	  .pos = offsetof(struct config_device, pos),
+	  .text = "The network device on the host that the VM is behind." },
+	{ .path = "vms[].device.type", .type = SCHEMA_CHOICE, .required = true,
+	  IN(struct config_device, type), .choices = device_choices,
+	  .text = "What it is." },
+	{ .path = "vms[].device.name", .type = SCHEMA_IFNAME, .required = true,
+	  IN(struct config_device, name),
+	  .pos = offsetof(struct config_device, name_pos),
+	  .text = "Its name. No other port has the same." },
+	{ .path = "vms[].device.create", .type = SCHEMA_BOOL,
+	  IN(struct config_device, create), .def = "false",
+	  .text = "Whether the agent makes the device, and removes it at "
+		  "exit. Otherwise it must exist." },
+	{ .path = "vms[].device.peer", .type = SCHEMA_IFNAME,
+	  IN(struct config_device, peer), .def_text = "unknown to the agent",
+	  .text = "veth only: name of the other end. Needs netns. Required "
+		  "with create." },
+	{ .path = "vms[].device.netns", .type = SCHEMA_NETNS,
+	  IN(struct config_device, netns), .def_text = "unknown to the agent",
+	  .text = "veth only: network namespace that the peer is in, or is "
+		  "put into. Needs peer." },
+	{ .path = "vms[].device.owner", .type = SCHEMA_USER,
+	  IN(struct config_device, owner), .def = "anybody",
+	  .text = "tap only: the user who may open the device." },
+	{ .path = "vms[].device.vnet_hdr", .type = SCHEMA_BOOL,
+	  IN(struct config_device, vnet_hdr), .def = "false",
+	  .text = "tap only: whether whoever opens the device may use vnet "
+		  "headers." },
+	{ .path = "vms[].pool", .type = SCHEMA_MAP,
+	  .text = "The VM's share of the frames." },
+	{ .path = "vms[].pool.initial", .type = SCHEMA_NUMBER,
+	  IN(struct config_vm, pool.initial),
+	  .min = 256, .max = 1048576, .unit = "frames", .def = "2048",
+	  .pos = offsetof(struct config_vm, pool.initial_pos),
+	  .text = "Frames that may hold packets for the VM." },
+	{ .path = "vms[].pool.max", .type = SCHEMA_NUMBER,
+	  IN(struct config_vm, pool.max),
+	  .min = 256, .max = 1048576, .unit = "frames",
+	  .def_text = "initial, rounded up to a power of two",
+	  .text = "What the pool can grow to. At least initial." },
+};
+/* clang-format on */
+
+const size_t schema_n_keys = sizeof(schema_keys) / sizeof(schema_keys[0]);
+
+const char *schema_below(const struct schema_key *key, const char *prefix)
+{
+	size_t len = strlen(prefix);
+	const char *name = key->path + len;
+
+	if (strncmp(key->path, prefix, len) != 0 || strchr(name, '.'))
+		return NULL;
+	return name;
+}
+
+const struct schema_key *schema_find(const char *prefix, const char *name)
+{
+	for (size_t i = 0; i < schema_n_keys; i++) {
+		const char *found = schema_below(&schema_keys[i], prefix);
+
+		if (found && strcmp(found, name) == 0)
+			return &schema_keys[i];
+	}
+	return NULL;
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Words made from the table of keys: what a key takes, what an unknown key
+ * may have been meant to be, and the key list of pktagent.yaml(5).
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "control/config.h"
+#include "control/schema.h"
+
+/* Words longer than this are not compared. */
+#define WORD_MAX 32
+
+/* Appends to the string in @ret, as much as fits. */
+static void append(char *ret, size_t size, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void append(char *ret, size_t size, const char *fmt, ...)
+{
+	size_t used = strlen(ret);
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(ret + used, size - used, fmt, args);
+	va_end(args);
+}
+
+/* ---- mistyped words ---- */
+
+unsigned int schema_distance(const char *a, const char *b)
+{
+	size_t n_a = strlen(a);
+	size_t n_b = strlen(b);
+	unsigned int row[WORD_MAX + 1];
+
+	if (n_a > WORD_MAX || n_b > WORD_MAX)
+		return WORD_MAX;
+	for (unsigned int j = 0; j <= n_b; j++)
+		row[j] = j;
+	for (unsigned int i = 1; i <= n_a; i++) {
+		unsigned int diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= n_b; j++) {
+			unsigned int best = diagonal + (a[i - 1] != b[j - 1]);
+
+			diagonal = row[j];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return row[n_b];
+}
+
+bool schema_is_near(unsigned int distance, const char *word)
+{
+	return distance <= 1 + strlen(word) / 4 && distance < strlen(word);
+}
+
+static void list_keys(const char *prefix, char *ret, size_t size)
+{
+	const char *separator = "known here: ";
+
+	for (size_t i = 0; i < schema_n_keys; i++) {
+		const char *name = schema_below(&schema_keys[i], prefix);
+
+		if (!name)
+			continue;
+		append(ret, size, "%s%s", separator, name);
+		separator = ", ";
+	}
+}
+
+void schema_suggest(const char *prefix, const char *name, char *ret,
+		    size_t size)
+{
+	const struct schema_key *elsewhere = NULL;
+	const char *nearest = NULL;
+	unsigned int best = WORD_MAX;
+
+	ret[0] = '\0';
+	if (strcmp(name, "<<") == 0) {
+		append(ret, size,
+		       "merge keys are not supported; write the "
+		       "keys out");
+		return;
+	}
+	for (size_t i = 0; i < schema_n_keys; i++) {
+		const char *key = schema_below(&schema_keys[i], prefix);
+		const char *last = strrchr(schema_keys[i].path, '.');
+
+		if (key && schema_distance(key, name) < best) {
+			best = schema_distance(key, name);
+			nearest = key;
+		}
+		if (strcmp(last ? last + 1 : schema_keys[i].path, name) == 0)
+			elsewhere = &schema_keys[i];
+	}
+	if (elsewhere)
+		append(ret, size, "it belongs elsewhere, as %s; ",
+		       elsewhere->path);
+	else if (nearest && schema_is_near(best, name))
+		append(ret, size, "did you mean \"%s\"? ", nearest);
+	list_keys(prefix, ret, size);
+}
+
+/* ---- what a key takes ---- */
+
+static void allowed_number(const struct schema_key *key, char *ret, size_t size)
+{
+	append(ret, size, "%sa number from %u to %u%s%s%s",
+	       key->or_zero ? "0 or " : "", key->min, key->max,
+	       key->unit ? " (" : "", key->unit ? key->unit : "",
+	       key->unit ? ")" : "");
+}
+
+static void allowed_choice(const struct schema_key *key, char *ret, size_t size)
+{
+	for (size_t i = 0; key->choices[i]; i++)
+		append(ret, size, "%s%s",
+		       i == 0		     ? ""
+		       : key->choices[i + 1] ? ", "
+					     : " or ",
+		       key->choices[i]);
+	if (key->unit)
+		append(ret, size, " (%s)", key->unit);
+}
+
+void schema_allowed_item(const struct schema_key *key, char *ret, size_t size)
+{
+	ret[0] = '\0';
+	switch (key->type) {
+	case SCHEMA_MAP:
+		append(ret, size, "keys of its own, indented below it");
+		break;
+	case SCHEMA_LIST:
+		append(ret, size,
+		       "a list of entries with keys of their own "
+		       "(\"- key: value\")");
+		break;
+	case SCHEMA_NUMBER:
+		allowed_number(key, ret, size);
+		break;
+	case SCHEMA_BOOL:
+		append(ret, size, "true or false");
+		break;
+	case SCHEMA_CHOICE:
+	case SCHEMA_NUMBER_CHOICE:
+		allowed_choice(key, ret, size);
+		break;
+	case SCHEMA_NAME:
+		append(ret, size,
+		       "a name of at most %zu characters: a-z and 0-9, after "
+		       "the first also . _ -",
+		       key->size - 1);
+		break;
+	case SCHEMA_PORT:
+		append(ret, size, "the name of an uplink or a VM");
+		break;
+	case SCHEMA_IFNAME:
+		append(ret, size,
+		       "the name of a network device: at most %zu printable "
+		       "characters, without space, / and :",
+		       key->size - 1);
+		break;
+	case SCHEMA_PATH:
+		append(ret, size,
+		       "an absolute path of at most %zu bytes, printable",
+		       key->size - 1);
+		break;
+	case SCHEMA_NETNS:
+		append(ret, size,
+		       "a name in /run/netns or an absolute path, of at most "
+		       "%zu printable characters",
+		       key->size - 1);
+		break;
+	case SCHEMA_MODE:
+		append(ret, size,
+		       "an octal number from 0000 to 0%o with a "
+		       "leading 0, such as 0660",
+		       key->max);
+		break;
+	case SCHEMA_GROUP:
+		append(ret, size,
+		       "a group name of at most %zu characters, or "
+		       "none",
+		       key->size - 1);
+		break;
+	case SCHEMA_USER:
+		append(ret, size,
+		       "a user id, the name of a user of this "
+		       "host, or anybody");
+		break;
+	case SCHEMA_MAC:
+		append(ret, size,
+		       "a unicast MAC address such as "
+		       "52:54:00:12:34:56");
+		break;
+	case SCHEMA_ADDR:
+		append(ret, size,
+		       "an IPv4 or IPv6 address such as 192.0.2.7 "
+		       "or 2001:db8::7");
+		break;
+	case SCHEMA_VLANS:
+		append(ret, size,
+		       "all, a VLAN from 0 to %u, or a range such "
+		       "as 100-199",
+		       key->max);
+		break;
+	case SCHEMA_LISTEN:
+		append(ret, size,
+		       "off, or an address and a port such as "
+		       "127.0.0.1:9750 or \"[::1]:9750\"");
+		break;
+	}
+}
+
+void schema_allowed(const struct schema_key *key, char *ret, size_t size)
+{
+	schema_allowed_item(key, ret, size);
+	if (key->type == SCHEMA_LIST)
+		append(ret, size, ", %u to %u of them", key->min_items,
+		       key->max_items);
+	else if (key->max_items)
+		append(ret, size, ", or a list of %u to %u such values",
+		       key->min_items, key->max_items);
+}
+
+/* ---- mdoc(7) ---- */
+
+/* One word; what roff would take for more than text is escaped. */
+static void print_word(const char *word, size_t len)
+{
+	if (len > 0 && (word[0] == '.' || word[0] == '\''))
+		printf("\\&");
+	for (size_t i = 0; i < len; i++) {
+		if (word[i] == '\\')
+			printf("\\e");
+		else if (word[i] == '-')
+			printf("\\-");
+		else
+			putchar(word[i]);
+	}
+}
+
+/* Text in lines of at most 72 characters, a new line after each sentence. */
+static void print_text(const char *text)
+{
+	size_t col = 0;
+
+	while (*text) {
+		size_t len = strcspn(text, " ");
+
+		if (col > 0 && col + len > 72) {
+			putchar('\n');
+			col = 0;
+		}
+		if (col > 0)
+			col += (size_t)printf(" ");
+		print_word(text, len);
+		col += len;
+		if (len > 1 && text[len - 1] == '.' && text[len] == ' ') {
+			putchar('\n');
+			col = 0;
+		}
+		text += len + (text[len] == ' ');
+	}
+	putchar('\n');
+}
+
+static void print_key(const struct schema_key *key)
+{
+	char allowed[512];
+	char line[640];
+
+	printf(".It Sy ");
+	print_word(key->path, strlen(key->path));
+	putchar('\n');
+	print_text(key->text);
+	if (key->type != SCHEMA_MAP) {
+		schema_allowed(key, allowed, sizeof(allowed));
+		snprintf(line, sizeof(line), "Takes %s.", allowed);
+		print_text(line);
+	}
+	if (key->required)
+		printf("Required.\n");
+	else if (key->def || key->def_text) {
+		snprintf(line, sizeof(line), "Default: %s.",
+			 key->def ? key->def : key->def_text);
+		print_text(line);
+	}
+}
+
+void config_print_keys_mdoc(void)
+{
+	printf(".Bl -tag -width Ds\n");
+	for (size_t i = 0; i < schema_n_keys; i++)
+		print_key(&schema_keys[i]);
+	printf(".El\n");
+}
