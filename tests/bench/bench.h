@@ -134,14 +134,24 @@ struct bench_window {
 	uint64_t length_ns;	/* 0 = until a signal */
 	uint64_t start_ns;
 	uint64_t end_ns;	/* 0 = none yet */
+	uint64_t start_cpu_ns;	/* of this thread's CPU time */
 	bool started;		/* a packet was seen */
 };
+
+static inline uint64_t bench_cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
 
 static inline struct bench_window bench_window_start(double seconds)
 {
 	struct bench_window w = {
 		.length_ns = (uint64_t)(seconds * 1e9),
 		.start_ns = now_ns(),
+		.start_cpu_ns = bench_cpu_ns(),
 	};
 
 	if (w.length_ns)
@@ -157,6 +167,7 @@ static inline bool bench_window_over(struct bench_window *w, uint64_t packets)
 	if (packets && !w->started) {
 		w->started = true;
 		w->start_ns = now;
+		w->start_cpu_ns = bench_cpu_ns();
 		if (w->length_ns)
 			w->end_ns = now + w->length_ns;
 	}
@@ -166,6 +177,29 @@ static inline bool bench_window_over(struct bench_window *w, uint64_t packets)
 static inline uint64_t bench_window_ns(const struct bench_window *w)
 {
 	return now_ns() - w->start_ns;
+}
+
+/* The result of a loop that polls without a pause, with the rate per second of
+ * CPU time, which tells what the loop can do when it shares its core. */
+static inline void bench_print_loop(bool json, const char *what,
+				    uint64_t packets,
+				    const struct bench_window *w)
+{
+	double seconds = (double)(now_ns() - w->start_ns) / 1e9;
+	double cpu = (double)(bench_cpu_ns() - w->start_cpu_ns) / 1e9;
+
+	if (json)
+		printf("{\"what\":\"%s\",\"packets\":%lu,\"seconds\":%.6f,"
+		       "\"pps\":%.0f,\"cpu_seconds\":%.6f,"
+		       "\"pps_per_core\":%.0f}\n",
+		       what, packets, seconds, (double)packets / seconds, cpu,
+		       (double)packets / cpu);
+	else
+		printf("%s: %lu packets in %.3f s, %.4f Mpps; "
+		       "%.4f Mpps of a whole core\n",
+		       what, packets, seconds, (double)packets / seconds / 1e6,
+		       (double)packets / cpu / 1e6);
+	fflush(stdout);
 }
 
 /* One line of result: for people, or one JSON object with @json. */

@@ -169,7 +169,7 @@ static uint32_t move(struct forward *f, uint32_t batch)
 }
 
 static uint64_t forward(struct forward *f, const struct options *o,
-			uint64_t *ret_ns)
+			struct bench_window *ret_window)
 {
 	struct bench_window window = bench_window_start(o->seconds);
 	uint64_t packets = 0;
@@ -184,7 +184,7 @@ static uint64_t forward(struct forward *f, const struct options *o,
 			kick(f);
 		recycle(f);
 	}
-	*ret_ns = bench_window_ns(&window);
+	*ret_window = window;
 	return packets;
 }
 
@@ -194,7 +194,8 @@ int main(int argc, char **argv)
 	struct forward f = { 0 };
 	struct bench_area area;
 	struct bpf_object *obj;
-	uint64_t packets, ns;
+	struct bench_window window;
+	uint64_t packets;
 	int link_fd;
 
 	parse_options(argc, argv, &o);
@@ -213,8 +214,8 @@ int main(int argc, char **argv)
 	puts("ready");
 	fflush(stdout);
 
-	packets = forward(&f, &o, &ns);
-	bench_print(o.json, "fwdloop", packets, ns);
+	packets = forward(&f, &o, &window);
+	bench_print_loop(o.json, "fwdloop", packets, &window);
 	fprintf(stderr, "%lu system calls, %.1f packets each, %lu busy\n",
 		f.kicks, f.kicks ? (double)packets / (double)f.kicks : 0,
 		f.busy);

@@ -97,10 +97,10 @@ static void parse_options(int argc, char **argv, struct options *o)
 
 /*
  * Counts for @seconds from the first packet on (0 = until a signal), or gives
- * up when none comes for a while. Returns the packets and the time.
+ * up when none comes for a while. Returns the packets.
  */
 static uint64_t receive(struct bench_xsk *x, uint32_t batch, double seconds,
-			uint64_t *ret_ns)
+			struct bench_window *ret_window)
 {
 	struct bench_window window = bench_window_start(seconds);
 	uint32_t rx_pos, fill_pos, n, spins = 0;
@@ -123,7 +123,7 @@ static uint64_t receive(struct bench_xsk *x, uint32_t batch, double seconds,
 		xsk_ring_cons__release(&x->rx, n);
 		packets += n;
 	}
-	*ret_ns = bench_window_ns(&window);
+	*ret_window = window;
 	return packets;
 }
 
@@ -133,7 +133,8 @@ int main(int argc, char **argv)
 	struct bench_xsk x = { 0 };
 	struct bench_area area;
 	struct bpf_object *obj;
-	uint64_t packets, ns;
+	struct bench_window window;
+	uint64_t packets;
 	int link_fd;
 
 	parse_options(argc, argv, &o);
@@ -151,8 +152,8 @@ int main(int argc, char **argv)
 	puts("ready");
 	fflush(stdout);
 
-	packets = receive(&x, o.batch, o.seconds, &ns);
-	bench_print(o.json, "rxloop", packets, ns);
+	packets = receive(&x, o.batch, o.seconds, &window);
+	bench_print_loop(o.json, "rxloop", packets, &window);
 	bench_xsk_print_drops(&x);
 
 	close(link_fd);
