@@ -68,6 +68,18 @@ $(B)/tests/bench/%.bpf.o: tests/bench/%.bpf.c
 	@echo "  BPF     $<"
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
+$(B)/tests/bpf/%.bpf.o: tests/bpf/%.bpf.c
+	@mkdir -p $(@D)
+	@echo "  BPF     $<"
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(B)/gen/parser.skel.h: $(B)/tests/bpf/parser.bpf.o
+	@mkdir -p $(@D)
+	@echo "  SKEL    $@"
+	$(Q)$(BPFTOOL) gen skeleton $< name parser > $@.tmp && mv $@.tmp $@
+
+$(B)/tests/bpf/test_parser.o: $(B)/gen/parser.skel.h
+
 $(B)/bpf/dataplane.o: $(BPF_OBJ)
 	@echo "  BPFLINK $@"
 	$(Q)$(BPFTOOL) gen object $@ $^
