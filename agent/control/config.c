@@ -125,7 +125,7 @@ static int unknown_key(struct reader *r, const char *prefix,
 					name, "a key must be a word");
 	}
 	config_error_escape(node->text, node->len, name, sizeof(name) - 2);
-	path_push_key(r, name);
+	path_push_key(r, name[0] ? name : "\"\"");
 	config_error_quote(node->text, node->len, name, sizeof(name));
 	schema_suggest(prefix, node->text, suggestion, sizeof(suggestion));
 	return config_error_set(r->error, node->pos, r->path, name,

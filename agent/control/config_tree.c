@@ -135,6 +135,12 @@ static const struct advice {
 	  "a key must be followed by a colon and a space", true },
 	{ "found unexpected end of stream",
 	  "the quote that begins here is never closed", true },
+	{ "did not find expected node content",
+	  "a value must stand here; put one that begins with [ or { in quotes",
+	  false },
+	{ "did not find expected <document start>",
+	  "a file holds one document, and nothing behind its end (\"...\")",
+	  false },
 	{ "found undefined tag handle", "tags (\"!\") are not used here",
 	  false },
 };

@@ -67,8 +67,9 @@ static int read_number(const struct schema_key *key, const char *text,
 
 static int read_bool(const char *text, void *dst, const char **ret_why)
 {
-	static const char *const others[] = { "yes", "no", "on", "off",
-					      "1",   "0",  "y",	 "n" };
+	static const char *const others[] = { "true", "false", "yes", "no",
+					      "on",   "off",   "y",   "n",
+					      "1",    "0" };
 	bool value = strcmp(text, "true") == 0;
 
 	if (value || strcmp(text, "false") == 0) {

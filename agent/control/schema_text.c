@@ -136,7 +136,7 @@ void schema_allowed_item(const struct schema_key *key, char *ret, size_t size)
 	ret[0] = '\0';
 	switch (key->type) {
 	case SCHEMA_MAP:
-		append(ret, size, "keys of its own, indented below it");
+		append(ret, size, "\"key: value\" lines, indented below it");
 		break;
 	case SCHEMA_LIST:
 		append(ret, size,

@@ -1,0 +1,750 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Configurations that are right, and what is read from them; the table's own
+ * promises; and the limits. What is said about wrong ones is in
+ * test_config_errors.c. Runs at the top of the source tree (configs/).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "control/config.h"
+#include "control/config_error.h"
+#include "control/config_tree.h"
+#include "control/schema.h"
+
+#define U "uplinks: [{name: wan, device: eth1}]\n"
+
+/* Every key, none at its default. */
+static const char all_keys[] =
+	"agent:\n"
+	"  bpffs: /sys/fs/bpf/two\n"
+	"  run_dir: /run/two\n"
+	"  control: {path: /run/ctl, mode: 0o600, group: netadm}\n"
+	"  log_level: debug\n"
+	"  heartbeat_timeout_ms: 60000\n"
+	"memory: {frames: 4194304, frame_size: 2048, hugepages: require}\n"
+	"workers: {cores: [3, 1023, 0], idle_us: 0}\n"
+	"metrics: {listen: \"[::1]:65535\"}\n"
+	"fdb:\n"
+	"  ageing_s: 10\n"
+	"  limit: 16384\n"
+	"  static:\n"
+	"  - {mac: 52:54:00:FF:fF:0a, vlan: 7, port: wan}\n"
+	"  - {mac: 52:54:00:ff:ff:0b, port: vm.1, vlan: 4094}\n"
+	"uplinks:\n"
+	"- name: wan\n"
+	"  device: enp1s0f0np0\n"
+	"  vlans: [0, 7, 100-102]\n"
+	"  queues: 64\n"
+	"  zero_copy: require\n"
+	"  way: agent\n"
+	"  learn: false\n"
+	"  mtu: 1770\n"
+	"  reserve: 128\n"
+	"  out_max: 65536\n"
+	"- name: 2nd\n"
+	"  device: eth2\n"
+	"  vlans: 4094\n"
+	"  zero_copy: off\n"
+	"vms:\n"
+	"- name: vm.1\n"
+	"  mac: [02:00:00:00:00:01, 02:00:00:00:00:02]\n"
+	"  addresses: [192.0.2.1, \"::\", 2001:db8::1, 0.0.0.0]\n"
+	"  vlan: 4094\n"
+	"  guest_tags: true\n"
+	"  learn: true\n"
+	"  way: agent\n"
+	"  mtu: 576\n"
+	"  class: 7\n"
+	"  device:\n"
+	"    type: veth\n"
+	"    name: v1\n"
+	"    create: true\n"
+	"    peer: eth0\n"
+	"    netns: blue\n"
+	"  pool: {initial: 256, max: 1048576}\n"
+	"- name: vm_2\n"
+	"  mac: 02:00:00:00:00:01\n"
+	"  addresses: 192.0.2.1\n"
+	"  vlan: 100\n"
+	"  device: {type: tap, name: t1, owner: 4242, vnet_hdr: true}\n"
+	"  pool: {initial: 257}\n";
+
+static struct config *parse(const char *text)
+{
+	struct config *config = NULL;
+	char err[1024] = "";
+
+	if (config_parse(text, strlen(text), "F", &config, err, sizeof(err)))
+		fail_msg("%s\n%s", err, text);
+	return config;
+}
+
+static int vlan_count(const struct config_uplink *uplink)
+{
+	int n = 0;
+
+	for (uint32_t vlan = 0; vlan <= UINT16_MAX; vlan++)
+		n += config_uplink_has_vlan(uplink, (uint16_t)vlan);
+	return n;
+}
+
+static void assert_pos(struct config_pos pos, int line, int col)
+{
+	assert_int_equal(pos.line, line);
+	assert_int_equal(pos.col, col);
+}
+
+/* ---- defaults ---- */
+
+static void defaults_of_the_host(void **state)
+{
+	struct config *c = parse(U);
+
+	(void)state;
+	assert_string_equal(c->file, "F");
+	assert_string_equal(c->bpffs, "/sys/fs/bpf/pktagent");
+	assert_string_equal(c->run_dir, "/run/pktagent");
+	assert_string_equal(c->control_path, "/run/pktagent/control.sock");
+	assert_int_equal(c->control_mode, 0660);
+	assert_string_equal(c->control_group, "");
+	assert_int_equal(c->log_level, LOG_LEVEL_INFO);
+	assert_int_equal(c->heartbeat_timeout_ms, 1000);
+	assert_int_equal(c->frames, 65536);
+	assert_int_equal(c->frame_size, 4096);
+	assert_int_equal(c->hugepages, WANT_AUTO);
+	assert_pos(c->frames_pos, 0, 0);
+	assert_int_equal(c->n_cores, 0);
+	assert_int_equal(c->idle_us, 50);
+	assert_pos(c->cores_pos, 0, 0);
+	assert_true(c->metrics);
+	assert_string_equal(c->metrics_host, "127.0.0.1");
+	assert_int_equal(c->metrics_port, 9750);
+	assert_int_equal(c->fdb_ageing_s, 300);
+	assert_int_equal(c->fdb_limit, 1024);
+	assert_int_equal(c->n_fdb_statics, 0);
+	assert_null(c->fdb_statics);
+	assert_int_equal(c->n_vms, 0);
+	assert_null(c->vms);
+	config_free(c);
+}
+
+static void defaults_of_ports(void **state)
+{
+	struct config *c =
+		parse(U "vms:\n"
+			"- {name: a, mac: 02:00:00:00:00:01,"
+			" device: {type: tap, name: t}}\n"
+			"fdb: {static: [{mac: 02:00:00:00:00:09, port: a}]}\n");
+	const struct config_uplink *uplink = &c->uplinks[0];
+	const struct config_vm *vm = &c->vms[0];
+
+	(void)state;
+	assert_int_equal(c->n_uplinks, 1);
+	assert_int_equal(vlan_count(uplink), 4095);
+	assert_int_equal(uplink->queues, 0);
+	assert_int_equal(uplink->zero_copy, WANT_AUTO);
+	assert_int_equal(uplink->way, WAY_KERNEL);
+	assert_true(uplink->learn);
+	assert_int_equal(uplink->mtu, 0);
+	assert_int_equal(uplink->reserve, 1024);
+	assert_int_equal(uplink->out_max, 2048);
+
+	assert_int_equal(c->n_vms, 1);
+	assert_int_equal(vm->n_macs, 1);
+	assert_int_equal(vm->n_addrs, 0);
+	assert_null(vm->addrs);
+	assert_int_equal(vm->vlan, 0);
+	assert_false(vm->guest_tags);
+	assert_false(vm->learn);
+	assert_int_equal(vm->way, WAY_KERNEL);
+	assert_int_equal(vm->mtu, 1500);
+	assert_pos(vm->mtu_pos, 0, 0);
+	assert_int_equal(vm->class, 0);
+	assert_false(vm->device.create);
+	assert_string_equal(vm->device.peer, "");
+	assert_string_equal(vm->device.netns, "");
+	assert_true(vm->device.owner == (uid_t)-1);
+	assert_false(vm->device.vnet_hdr);
+	assert_int_equal(vm->pool.initial, 2048);
+	assert_int_equal(vm->pool.max, 2048);
+	assert_int_equal(c->fdb_statics[0].vlan, 0);
+	config_free(c);
+}
+
+/* ---- every key ---- */
+
+static void values_of_the_host(void **state)
+{
+	static const uint8_t macs[2][6] = {
+		{ 0x52, 0x54, 0, 0xff, 0xff, 0x0a },
+		{ 0x52, 0x54, 0, 0xff, 0xff, 0x0b },
+	};
+	struct config *c = parse(all_keys);
+
+	(void)state;
+	assert_string_equal(c->bpffs, "/sys/fs/bpf/two");
+	assert_string_equal(c->run_dir, "/run/two");
+	assert_string_equal(c->control_path, "/run/ctl");
+	assert_int_equal(c->control_mode, 0600);
+	assert_string_equal(c->control_group, "netadm");
+	assert_int_equal(c->log_level, LOG_LEVEL_DEBUG);
+	assert_int_equal(c->heartbeat_timeout_ms, 60000);
+	assert_int_equal(c->frames, 4194304);
+	assert_pos(c->frames_pos, 7, 18);
+	assert_int_equal(c->frame_size, 2048);
+	assert_int_equal(c->hugepages, WANT_REQUIRE);
+	assert_int_equal(c->n_cores, 3);
+	assert_int_equal(c->cores[0], 3);
+	assert_int_equal(c->cores[1], 1023);
+	assert_int_equal(c->cores[2], 0);
+	assert_pos(c->cores_pos, 8, 18);
+	assert_int_equal(c->idle_us, 0);
+	assert_true(c->metrics);
+	assert_string_equal(c->metrics_host, "::1");
+	assert_int_equal(c->metrics_port, 65535);
+	assert_int_equal(c->fdb_ageing_s, 10);
+	assert_int_equal(c->fdb_limit, 16384);
+	assert_int_equal(c->n_fdb_statics, 2);
+	assert_memory_equal(c->fdb_statics[0].mac, macs[0], 6);
+	assert_int_equal(c->fdb_statics[0].vlan, 7);
+	assert_string_equal(c->fdb_statics[0].port, "wan");
+	assert_pos(c->fdb_statics[0].pos, 14, 5);
+	assert_memory_equal(c->fdb_statics[1].mac, macs[1], 6);
+	assert_int_equal(c->fdb_statics[1].vlan, 4094);
+	assert_string_equal(c->fdb_statics[1].port, "vm.1");
+	config_free(c);
+}
+
+static void values_of_uplinks(void **state)
+{
+	struct config *c = parse(all_keys);
+	const struct config_uplink *uplink = &c->uplinks[0];
+
+	(void)state;
+	assert_int_equal(c->n_uplinks, 2);
+	assert_string_equal(uplink->name, "wan");
+	assert_string_equal(uplink->device, "enp1s0f0np0");
+	assert_int_equal(vlan_count(uplink), 5);
+	assert_true(config_uplink_has_vlan(uplink, 0));
+	assert_true(config_uplink_has_vlan(uplink, 7));
+	assert_true(config_uplink_has_vlan(uplink, 100));
+	assert_true(config_uplink_has_vlan(uplink, 102));
+	assert_false(config_uplink_has_vlan(uplink, 103));
+	assert_int_equal(uplink->queues, 64);
+	assert_int_equal(uplink->zero_copy, WANT_REQUIRE);
+	assert_int_equal(uplink->way, WAY_AGENT);
+	assert_false(uplink->learn);
+	assert_int_equal(uplink->mtu, 1770);
+	assert_int_equal(uplink->reserve, 128);
+	assert_int_equal(uplink->out_max, 65536);
+	assert_pos(uplink->pos, 17, 3);
+	assert_pos(uplink->device_pos, 18, 11);
+	assert_int_equal(vlan_count(&c->uplinks[1]), 1);
+	assert_true(config_uplink_has_vlan(&c->uplinks[1], 4094));
+	assert_int_equal(c->uplinks[1].zero_copy, WANT_OFF);
+	config_free(c);
+}
+
+static void values_of_a_veth(void **state)
+{
+	static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 2 };
+	static const uint8_t v4[16] = { 192, 0, 2, 1 };
+	static const uint8_t v6[16] = { 0x20, 1, 0x0d, 0xb8, [15] = 1 };
+	struct config *c = parse(all_keys);
+	const struct config_vm *vm = &c->vms[0];
+
+	(void)state;
+	assert_int_equal(c->n_vms, 2);
+	assert_string_equal(vm->name, "vm.1");
+	assert_int_equal(vm->n_macs, 2);
+	assert_memory_equal(vm->macs[1], mac, 6);
+	assert_pos(vm->mac_pos[0], 33, 9);
+	assert_pos(vm->mac_pos[1], 33, 28);
+	assert_int_equal(vm->n_addrs, 4);
+	assert_int_equal(vm->addrs[0].family, 4);
+	assert_memory_equal(vm->addrs[0].addr, v4, 16);
+	assert_int_equal(vm->addrs[1].family, 6);
+	assert_int_equal(vm->addrs[2].family, 6);
+	assert_memory_equal(vm->addrs[2].addr, v6, 16);
+	assert_int_equal(vm->addrs[3].family, 4);
+	assert_int_equal(vm->vlan, 4094);
+	assert_true(vm->guest_tags);
+	assert_true(vm->learn);
+	assert_int_equal(vm->way, WAY_AGENT);
+	assert_int_equal(vm->mtu, 576);
+	assert_pos(vm->mtu_pos, 39, 8);
+	assert_int_equal(vm->class, 7);
+	assert_int_equal(vm->device.type, DEVICE_VETH);
+	assert_string_equal(vm->device.name, "v1");
+	assert_true(vm->device.create);
+	assert_string_equal(vm->device.peer, "eth0");
+	assert_string_equal(vm->device.netns, "blue");
+	assert_pos(vm->device.pos, 42, 5);
+	assert_pos(vm->device.name_pos, 43, 11);
+	assert_int_equal(vm->pool.initial, 256);
+	assert_int_equal(vm->pool.max, 1048576);
+	assert_pos(vm->pool.initial_pos, 47, 19);
+	assert_pos(vm->pos, 32, 3);
+	config_free(c);
+}
+
+static void values_of_a_tap(void **state)
+{
+	struct config *c = parse(all_keys);
+	const struct config_vm *vm = &c->vms[1];
+
+	(void)state;
+	assert_string_equal(vm->name, "vm_2");
+	assert_int_equal(vm->n_macs, 1);
+	assert_pos(vm->mac_pos[0], 49, 8);
+	assert_int_equal(vm->n_addrs, 1);
+	assert_int_equal(vm->device.type, DEVICE_TAP);
+	assert_int_equal(vm->device.owner, 4242);
+	assert_true(vm->device.vnet_hdr);
+	assert_int_equal(vm->pool.initial, 257);
+	assert_int_equal(vm->pool.max, 512);
+	config_free(c);
+}
+
+/* ---- other ways to write a value ---- */
+
+/* Texts that all mean the same. */
+static void writings(void **state)
+{
+	static const char *const same[] = {
+		/* quotes do not matter */
+		U "memory: {frames: \"8192\"}\n",
+		U "memory: {frames: '8192'}\n",
+		"\xef\xbb\xbf" U "memory: {frames: 8192}\n",
+		U "memory:\r\n  frames: 8192\r\n",
+		"---\n" U "memory: {frames: 8192}\n...\n",
+		"%YAML 1.1\n---\n" U "memory: {frames: 8192}\n",
+		"{\"uplinks\": [{\"name\": \"wan\", \"device\": \"eth1\"}],"
+		" \"memory\": {\"frames\": 8192}}\n",
+		/* a key without a value is as good as none, if it has keys */
+		U "agent:\nvms:\nfdb: ~\nmetrics: null\n"
+		  "workers: {cores: }\nmemory: {frames: 8192}\n",
+		U "fdb: {static: }\nworkers: {cores: []}\nvms: []\n"
+		  "memory: {frames: 8192}\n",
+		/* text that no key is affected by */
+		U "# caf\xc3\xa9\nmemory: {frames: 8192} # \xe2\x82\xac\n",
+		U "memory: &m {frames: 8192}\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+		struct config *c = parse(same[i]);
+
+		assert_int_equal(c->frames, 8192);
+		assert_int_equal(c->n_cores, 0);
+		assert_int_equal(c->n_vms, 0);
+		assert_string_equal(c->uplinks[0].device, "eth1");
+		assert_int_equal(c->metrics_port, 9750);
+		config_free(c);
+	}
+}
+
+static void other_values(void **state)
+{
+	struct config *c =
+		parse("uplinks: [{name: wan, device: eth1,"
+		      " vlans: [1-9, all]}]\n"
+		      "metrics: {listen: off}\n"
+		      "agent: {run_dir: /r, control: {mode: 00, group: none}}\n"
+		      "workers: {cores: 5}\n"
+		      "vms:\n"
+		      "- name: \"null\"\n"
+		      "  mac: 02:00:00:00:00:01\n"
+		      "  device: {type: tap, name: t, owner: root}\n");
+
+	(void)state;
+	assert_int_equal(vlan_count(&c->uplinks[0]), 4095);
+	assert_false(c->metrics);
+	assert_string_equal(c->control_path, "/r/control.sock");
+	assert_int_equal(c->control_mode, 0);
+	assert_string_equal(c->control_group, "");
+	assert_int_equal(c->n_cores, 1);
+	assert_int_equal(c->cores[0], 5);
+	assert_string_equal(c->vms[0].name, "null");
+	assert_int_equal(c->vms[0].device.owner, 0);
+	config_free(c);
+}
+
+/* Two VMs may share what they do not share a network or namespace for. */
+static void same_elsewhere(void **state)
+{
+	struct config *c = parse(
+		U "vms:\n"
+		  "- name: a\n"
+		  "  mac: 02:00:00:00:00:01\n"
+		  "  addresses: [192.0.2.1, 0.0.0.0]\n"
+		  "  vlan: 1\n"
+		  "  device: {type: veth, name: va, peer: eth0, netns: a}\n"
+		  "- name: b\n"
+		  "  mac: 02:00:00:00:00:01\n"
+		  "  addresses: [192.0.2.1, 0.0.0.0]\n"
+		  "  vlan: 2\n"
+		  "  device: {type: veth, name: vb, peer: eth0, netns: b}\n"
+		  "- name: c\n"
+		  "  mac: 02:00:00:00:00:02\n"
+		  "  addresses: [192.0.2.2, 0.0.0.0]\n"
+		  "  vlan: 2\n"
+		  "  device: {type: veth, name: vc}\n"
+		  "fdb:\n"
+		  "  static: [{mac: 02:00:00:00:00:01, vlan: 3, port: wan}]\n");
+
+	(void)state;
+	assert_int_equal(c->n_vms, 3);
+	config_free(c);
+}
+
+static void aliases(void **state)
+{
+	struct config *c = parse(U
+				 "vms:\n"
+				 "- name: a\n"
+				 "  mac: 02:00:00:00:00:01\n"
+				 "  device: {type: tap, name: t1}\n"
+				 "  pool: &small {initial: 300, max: &n 4096}\n"
+				 "- name: b\n"
+				 "  mac: 02:00:00:00:00:02\n"
+				 "  device: {type: tap, name: t2}\n"
+				 "  pool: *small\n"
+				 "- name: c\n"
+				 "  mac: 02:00:00:00:00:03\n"
+				 "  device: {type: tap, name: t3}\n"
+				 "  pool: &small {initial: *n}\n"
+				 "- name: d\n"
+				 "  mac: 02:00:00:00:00:04\n"
+				 "  device: {type: tap, name: t4}\n"
+				 "  pool: *small\n");
+
+	(void)state;
+	assert_int_equal(c->vms[1].pool.initial, 300);
+	assert_int_equal(c->vms[1].pool.max, 4096);
+	assert_int_equal(c->vms[2].pool.initial, 4096);
+	assert_int_equal(c->vms[3].pool.initial, 4096);
+	/* An alias stands where its anchor does. */
+	assert_pos(c->vms[3].pool.initial_pos, 6, 36);
+	config_free(c);
+}
+
+static void frames_that_just_fit(void **state)
+{
+	struct config *c = parse(
+		"uplinks:\n"
+		"- {name: a, device: a, vlans: 1, queues: 2, out_max: 64}\n"
+		"- {name: b, device: b, vlans: 2, reserve: 128}\n"
+		"vms:\n"
+		"- {name: c, mac: 02:00:00:00:00:01,"
+		" device: {type: tap, name: t}, pool: {initial: 1000}}\n"
+		/* 1000 + 64 + 2048 + 2 * 1024 + 128 + 1024 */
+		"memory: {frames: 6312}\n");
+
+	(void)state;
+	assert_int_equal(c->frames, 6312);
+	assert_int_equal(c->vms[0].pool.max, 1024);
+	config_free(c);
+}
+
+static void largest_mtus(void **state)
+{
+	struct config *c =
+		parse("uplinks: [{name: a, device: a, mtu: 3498}]\n"
+		      "vms: [{name: c, mac: 02:00:00:00:00:01, mtu: 3498,"
+		      " device: {type: tap, name: t}}]\n");
+
+	(void)state;
+	assert_int_equal(c->uplinks[0].mtu, 3498);
+	assert_int_equal(c->vms[0].mtu, 3498);
+	config_free(c);
+}
+
+/* ---- the table ---- */
+
+/* Notes in @seen which rows of the table the mapping @node, whose keys stand
+ * below @prefix, and all below it have. */
+static void note_keys(const struct config_node *node, const char *prefix,
+		      bool *seen)
+{
+	for (size_t i = 0; i + 1 < node->n_items; i += 2) {
+		const struct config_node *value = node->items[i + 1];
+		const struct schema_key *key =
+			schema_find(prefix, node->items[i]->text);
+		char below[128];
+
+		assert_non_null(key);
+		seen[key - schema_keys] = true;
+		if (key->type == SCHEMA_MAP) {
+			snprintf(below, sizeof(below), "%s.", key->path);
+			note_keys(value, below, seen);
+		}
+		for (size_t j = 0;
+		     key->type == SCHEMA_LIST && j < value->n_items; j++) {
+			snprintf(below, sizeof(below), "%s[].", key->path);
+			note_keys(value->items[j], below, seen);
+		}
+	}
+}
+
+static void assert_has_every_key(const char *text, size_t len)
+{
+	bool *seen = calloc(schema_n_keys, sizeof(*seen));
+	char err[512] = "";
+	struct config_error error = { "F", err, sizeof(err) };
+	struct config_tree tree;
+
+	assert_non_null(seen);
+	if (config_tree_init(&tree, text, len, &error))
+		fail_msg("%s", err);
+	note_keys(tree.root, "", seen);
+	for (size_t i = 0; i < schema_n_keys; i++)
+		if (!seen[i])
+			fail_msg("%s is not there", schema_keys[i].path);
+	config_tree_done(&tree);
+	free(seen);
+}
+
+static void every_key_is_accepted(void **state)
+{
+	(void)state;
+	assert_has_every_key(all_keys, strlen(all_keys));
+	config_free(parse(all_keys));
+}
+
+static void table_is_complete(void **state)
+{
+	char allowed[1024];
+
+	(void)state;
+	for (size_t i = 0; i < schema_n_keys; i++) {
+		const struct schema_key *key = &schema_keys[i];
+
+		assert_true(strlen(key->text) > 0);
+		assert_int_equal(key->text[strlen(key->text) - 1], '.');
+		schema_allowed(key, allowed, sizeof(allowed));
+		assert_in_range(strlen(allowed), 1, 300);
+		assert_true(key->min <= key->max);
+		assert_true(key->min_items <= key->max_items);
+		if (key->type == SCHEMA_NUMBER)
+			assert_true(key->max > 0 && key->unit);
+		if (key->type != SCHEMA_MAP && key->type != SCHEMA_LIST)
+			assert_true(key->required || key->def || key->def_text);
+		assert_false(key->required && (key->def || key->def_text));
+	}
+}
+
+/* ---- files ---- */
+
+static void example_files(void **state)
+{
+	static const char annotated[] = "configs/pktagent.yaml";
+	struct config *config;
+	char err[1024] = "";
+	static char text[65536];
+	ssize_t len;
+	int fd;
+
+	(void)state;
+	if (config_load("configs/minimal.yaml", &config, err, sizeof(err)))
+		fail_msg("%s", err);
+	assert_string_equal(config->file, "configs/minimal.yaml");
+	config_free(config);
+	if (config_load(annotated, &config, err, sizeof(err)))
+		fail_msg("%s", err);
+	config_free(config);
+	fd = open(annotated, O_RDONLY);
+	len = read(fd, text, sizeof(text));
+	assert_in_range(len, 1, sizeof(text) - 1);
+	close(fd);
+	assert_has_every_key(text, (size_t)len);
+}
+
+static void files_that_cannot_be_read(void **state)
+{
+	char fifo[] = "/tmp/test_config.XXXXXX";
+	struct config *config = NULL;
+	char expected[128];
+	char err[256];
+
+	(void)state;
+	assert_int_equal(config_load("/nonexistent/f.yaml", &config, err,
+				     sizeof(err)),
+			 -ENOENT);
+	assert_string_equal(err, "/nonexistent/f.yaml: cannot be read: No such "
+				 "file or directory");
+	assert_int_equal(config_load("/dev", &config, err, sizeof(err)),
+			 -EINVAL);
+	assert_string_equal(err, "/dev: not a regular file");
+	/* Must not wait for a writer. */
+	assert_non_null(mkdtemp(fifo));
+	snprintf(expected, sizeof(expected), "%s/fifo", fifo);
+	assert_int_equal(mkfifo(expected, 0600), 0);
+	assert_int_equal(config_load(expected, &config, err, sizeof(err)),
+			 -EINVAL);
+	unlink(expected);
+	rmdir(fifo);
+	assert_null(config);
+}
+
+/* ---- limits ---- */
+
+/* Parses @n bytes at @text, which must be refused for @error. Frees @text. */
+static void refused(char *text, size_t n, const char *error)
+{
+	struct config *config = NULL;
+	char err[1024];
+
+	assert_int_equal(config_parse(text, n, "F", &config, err, sizeof(err)),
+			 -EINVAL);
+	assert_null(config);
+	if (!strstr(err, error))
+		fail_msg("%s\nshould say: %s", err, error);
+	free(text);
+}
+
+/* @head and @n times @part. */
+static char *repeat(const char *head, const char *part, size_t n)
+{
+	char *text = malloc(strlen(head) + n * strlen(part) + 1);
+	char *end = text;
+
+	assert_non_null(text);
+	end = stpcpy(end, head);
+	for (size_t i = 0; i < n; i++)
+		end = stpcpy(end, part);
+	return text;
+}
+
+static void size_limits(void **state)
+{
+	char *text = repeat("# ", "x", CONFIG_TREE_BYTES - 1);
+
+	(void)state;
+	refused(text, CONFIG_TREE_BYTES + 1,
+		"F:1:1: (file): 1048577 bytes: must be at most 1048576 bytes");
+	text = repeat(U "vms: [", "a,", CONFIG_TREE_NODES);
+	refused(text, strlen(text), "must have at most 100000 values");
+	text = repeat(U "vms:\n- &a 1\n", "- *a\n", CONFIG_TREE_NODES);
+	refused(text, strlen(text), "must have at most 100000 values");
+	text = repeat(U "vms: [", "&a 1,", CONFIG_TREE_ANCHORS + 1);
+	refused(text, strlen(text), "must have at most 256 anchors");
+	text = repeat("", "[", CONFIG_TREE_BYTES);
+	refused(text, CONFIG_TREE_BYTES, "not be nested deeper than 16 levels");
+	text = repeat("", "- ", CONFIG_TREE_BYTES / 2);
+	refused(text, CONFIG_TREE_BYTES, "not be nested deeper than 16 levels");
+	text = repeat(U "vms: [", "{},", 241);
+	strcpy(text + strlen(text) - 1, "]");
+	refused(text, strlen(text), "vms: 241 entries: must have 0 to 240");
+}
+
+/* Aliases of aliases: ten levels of ten are ten thousand million. */
+static void alias_bomb(void **state)
+{
+	char text[2048] = U "vms: &a0 [x]\n";
+
+	(void)state;
+	for (int i = 1; i < 12; i++) {
+		size_t len = strlen(text);
+
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+					"x%d: &a%d [", i, i);
+		for (int j = 0; j < 10; j++)
+			len += (size_t)snprintf(text + len, sizeof(text) - len,
+						"*a%d,", i - 1);
+		snprintf(text + len, sizeof(text) - len, "]\n");
+	}
+	refused(strdup(text), strlen(text), "F:2:11: vms[0]: \"x\"");
+}
+
+static void too_many_addresses(void **state)
+{
+	char *text = malloc(CONFIG_TREE_BYTES);
+	size_t len =
+		(size_t)sprintf(text, "memory: {frames: 4194304}\n" U "vms:\n");
+
+	(void)state;
+	for (int i = 0; i < 17; i++) {
+		len += (size_t)sprintf(text + len,
+				       "- name: vm%d\n"
+				       "  mac: 02:00:00:00:00:%02x\n"
+				       "  device: {type: tap, name: t%d}\n"
+				       "  addresses: [",
+				       i, i, i);
+		for (int j = 0; j < 1024; j++)
+			len += (size_t)sprintf(text + len, "10.%d.%d.%d, ", i,
+					       j / 256, j % 256);
+		len += (size_t)sprintf(text + len, "]\n");
+	}
+	refused(text, len, "vms[16].addresses: a list: makes 17408 addresses");
+}
+
+/* Whatever room there is for it, an error is a string that fits. */
+static void short_buffers(void **state)
+{
+	static const char text[] = "colour: red\n";
+	struct config *config;
+	char whole[1024];
+	char err[1024];
+
+	(void)state;
+	config_parse(text, strlen(text), "F", &config, whole, sizeof(whole));
+	for (size_t size = 1; size < 200; size++) {
+		memset(err, 'x', sizeof(err));
+		assert_int_equal(config_parse(text, strlen(text), "F", &config,
+					      err, size),
+				 -EINVAL);
+		assert_in_range(strlen(err), 0, size - 1);
+		assert_memory_equal(err, whole, strlen(err));
+		assert_int_equal(err[size], 'x');
+	}
+}
+
+static void free_nothing(void **state)
+{
+	(void)state;
+	config_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_of_the_host),
+		cmocka_unit_test(defaults_of_ports),
+		cmocka_unit_test(values_of_the_host),
+		cmocka_unit_test(values_of_uplinks),
+		cmocka_unit_test(values_of_a_veth),
+		cmocka_unit_test(values_of_a_tap),
+		cmocka_unit_test(writings),
+		cmocka_unit_test(other_values),
+		cmocka_unit_test(same_elsewhere),
+		cmocka_unit_test(aliases),
+		cmocka_unit_test(frames_that_just_fit),
+		cmocka_unit_test(largest_mtus),
+		cmocka_unit_test(every_key_is_accepted),
+		cmocka_unit_test(table_is_complete),
+		cmocka_unit_test(example_files),
+		cmocka_unit_test(files_that_cannot_be_read),
+		cmocka_unit_test(size_limits),
+		cmocka_unit_test(alias_bomb),
+		cmocka_unit_test(too_many_addresses),
+		cmocka_unit_test(short_buffers),
+		cmocka_unit_test(free_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
