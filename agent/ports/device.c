@@ -23,28 +23,30 @@ static int set_mtu(struct device_journal *journal, const struct link_info *info,
 
 	if (info->mtu == mtu)
 		return 0;
-	ret = device_change(journal, "", info->name, info->ifindex, DEVICE_MTU,
-			    mtu);
+	ret = device_change(journal, info->name, "", info->name, info->ifindex,
+			    DEVICE_MTU, mtu);
 	if (ret)
 		snprintf(err, err_size, "%s: cannot set MTU %u: %s", info->name,
 			 mtu, strerror(-ret));
 	return ret;
 }
 
-/* An offload that, left on, only needs a remark. */
-static void offload_off(struct device_journal *journal, const char *netns,
-			const char *name, int ifindex, enum device_setting what,
-			const char *consequence, char *note, size_t note_size)
+/* Switches an offload off (GRO: on). Where that fails a remark is enough. */
+static void set_offload(struct device_journal *journal, const char *owner,
+			const char *netns, const char *name, int ifindex,
+			enum device_setting what, const char *consequence,
+			char *note, size_t note_size)
 {
 	size_t used = strlen(note);
 	int ret;
 
-	ret = device_change(journal, netns, name, ifindex, what,
+	ret = device_change(journal, owner, netns, name, ifindex, what,
 			    what == DEVICE_GRO);
 	if (ret && ret != -EOPNOTSUPP)
-		snprintf(note + used, note_size - used, "%s%s: cannot set %s: %s; %s",
-			 used ? "; " : "", name, device_setting_name(what),
-			 strerror(-ret), consequence);
+		snprintf(note + used, note_size - used,
+			 "%s%s: cannot set %s: %s; %s", used ? "; " : "", name,
+			 device_setting_name(what), strerror(-ret),
+			 consequence);
 }
 
 int device_prepare_uplink(struct device_journal *journal,
@@ -71,16 +73,16 @@ int device_prepare_uplink(struct device_journal *journal,
 		return -EINVAL;
 	}
 	if (!(info.flags & IFF_UP)) {
-		snprintf(err, err_size,
-			 "%s: is down; run: ip link set %s up", info.name,
-			 info.name);
+		snprintf(err, err_size, "%s: is down; run: ip link set %s up",
+			 info.name, info.name);
 		return -ENETDOWN;
 	}
 	if ((config->mtu ? config->mtu : info.mtu) > max) {
-		snprintf(err, err_size,
-			 "%s: MTU %u does not fit a frame; the largest is %u (frame_size %u)",
-			 info.name, config->mtu ? config->mtu : info.mtu, max,
-			 frame_size);
+		snprintf(
+			err, err_size,
+			"%s: MTU %u does not fit a frame; the largest is %u (frame_size %u)",
+			info.name, config->mtu ? config->mtu : info.mtu, max,
+			frame_size);
 		return -EINVAL;
 	}
 	if (config->mtu) {
@@ -89,7 +91,7 @@ int device_prepare_uplink(struct device_journal *journal,
 			return ret;
 	}
 	/* VMs have MAC addresses of their own. */
-	ret = device_change(journal, "", info.name, info.ifindex,
+	ret = device_change(journal, info.name, "", info.name, info.ifindex,
 			    DEVICE_PROMISC, 1);
 	if (ret) {
 		snprintf(err, err_size, "%s: cannot set promiscuous mode: %s",
@@ -98,16 +100,17 @@ int device_prepare_uplink(struct device_journal *journal,
 	}
 	/* A tag that the device took off is one that XDP does not see. */
 	if (!link_get_offload(info.name, OFFLOAD_RX_VLAN, &rxvlan) && rxvlan) {
-		ret = device_change(journal, "", info.name, info.ifindex,
-				    DEVICE_RX_VLAN, 0);
+		ret = device_change(journal, info.name, "", info.name,
+				    info.ifindex, DEVICE_RX_VLAN, 0);
 		if (ret) {
-			snprintf(err, err_size,
-				 "%s: takes VLAN tags off before XDP sees them, and cannot be told not to (ethtool -K %s rxvlan off: %s)",
-				 info.name, info.name, strerror(-ret));
+			snprintf(
+				err, err_size,
+				"%s: takes VLAN tags off before XDP sees them, and cannot be told not to (ethtool -K %s rxvlan off: %s)",
+				info.name, info.name, strerror(-ret));
 			return -EOPNOTSUPP;
 		}
 	}
-	offload_off(journal, "", info.name, info.ifindex, DEVICE_LRO,
+	set_offload(journal, info.name, "", info.name, info.ifindex, DEVICE_LRO,
 		    "merged packets will be dropped as too_big", note,
 		    note_size);
 	return link_get(config->device, ret_info);
@@ -116,7 +119,7 @@ int device_prepare_uplink(struct device_journal *journal,
 /* ---- VM devices ---- */
 
 struct peer {
-	char netns[256];	/* empty: this one */
+	char netns[256]; /* empty: this one */
 	char name[IFNAMSIZ];
 	int ifindex;
 };
@@ -173,19 +176,21 @@ static void prepare_peer(struct device_journal *journal,
 
 	err = find_peer(config, info, &peer);
 	if (err) {
-		snprintf(note, note_size,
-			 "the VM's end is out of reach (%s): its checksums are finished here, its redirects depend on its GRO",
-			 err == -ENOENT ? "set device.peer and device.netns" :
-					  strerror(-err));
+		snprintf(
+			note, note_size,
+			"the VM's end is out of reach (%s): its checksums are finished here, its redirects depend on its GRO",
+			err == -ENOENT ? "set device.peer and device.netns"
+				       : strerror(-err));
 		return;
 	}
-	offload_off(journal, peer.netns, peer.name, peer.ifindex,
+	set_offload(journal, info->name, peer.netns, peer.name, peer.ifindex,
 		    DEVICE_TX_CSUM, "checksums are finished by the agent", note,
 		    note_size);
-	offload_off(journal, peer.netns, peer.name, peer.ifindex,
+	set_offload(journal, info->name, peer.netns, peer.name, peer.ifindex,
 		    DEVICE_TX_VLAN, "tags it sends are lost", note, note_size);
-	offload_off(journal, peer.netns, peer.name, peer.ifindex, DEVICE_GRO,
-		    "packets to it go through the agent", note, note_size);
+	set_offload(journal, info->name, peer.netns, peer.name, peer.ifindex,
+		    DEVICE_GRO, "packets to it go through the agent", note,
+		    note_size);
 }
 
 /* Undoes a creation that did not get to its end. */
@@ -216,9 +221,9 @@ static int create_veth(struct device_journal *journal,
 	}
 	ret = link_create_veth(config->name, config->peer);
 	if (ret) {
-		snprintf(err, err_size, "%s: cannot create veth pair %s, %s: %s",
-			 config->name, config->name, config->peer,
-			 strerror(-ret));
+		snprintf(err, err_size,
+			 "%s: cannot create veth pair %s, %s: %s", config->name,
+			 config->name, config->peer, strerror(-ret));
 		return ret;
 	}
 	ret = link_get(config->name, &info);
@@ -229,8 +234,7 @@ static int create_veth(struct device_journal *journal,
 	if (!ret)
 		ret = link_set_mtu(peer.ifindex, vm->mtu);
 	if (ret) {
-		snprintf(err, err_size, "%s: %s", config->name,
-			 strerror(-ret));
+		snprintf(err, err_size, "%s: %s", config->name, strerror(-ret));
 		return fail_creation(journal, config->name, ret);
 	}
 	/* While it is still here; the settings travel with it. */
@@ -240,9 +244,9 @@ static int create_veth(struct device_journal *journal,
 	if (netns >= 0)
 		ret = link_move(peer.ifindex, netns);
 	if (ret) {
-		snprintf(err, err_size, "%s: cannot move %s to namespace %s: %s",
-			 config->name, config->peer, config->netns,
-			 strerror(-ret));
+		snprintf(err, err_size,
+			 "%s: cannot move %s to namespace %s: %s", config->name,
+			 config->peer, config->netns, strerror(-ret));
 		return fail_creation(journal, config->name, ret);
 	}
 	return 0;
@@ -277,9 +281,10 @@ static int check_tap(const struct config_device *config,
 	/* With vnet headers the guest may send TSO frames of 64 KiB, whose
 	 * segment size XDP cannot see: they would be lost. */
 	if (info->vnet_hdr && !config->vnet_hdr) {
-		snprintf(err, err_size,
-			 "%s: its reader uses vnet headers, so the guest may send TSO frames, which XDP cannot carry; start QEMU with vnet_hdr=off, or switch the guest's offloads off (csum=off,gso=off,host_tso4=off,host_tso6=off,host_ecn=off,host_ufo=off) and set device.vnet_hdr: true",
-			 info->name);
+		snprintf(
+			err, err_size,
+			"%s: its reader uses vnet headers, so the guest may send TSO frames, which XDP cannot carry; start QEMU with vnet_hdr=off, or switch the guest's offloads off (csum=off,gso=off,host_tso4=off,host_tso6=off,host_ecn=off,host_ufo=off) and set device.vnet_hdr: true",
+			info->name);
 		return -EPROTO;
 	}
 	return 0;
@@ -298,9 +303,9 @@ static int create_vm_device(struct device_journal *journal,
 			    const struct config_vm *vm, char *err,
 			    size_t err_size)
 {
-	return vm->device.type == DEVICE_VETH ?
-		       create_veth(journal, vm, err, err_size) :
-		       create_tap(journal, &vm->device, err, err_size);
+	return vm->device.type == DEVICE_VETH
+		       ? create_veth(journal, vm, err, err_size)
+		       : create_tap(journal, &vm->device, err, err_size);
 }
 
 int device_prepare_vm(struct device_journal *journal,
@@ -324,14 +329,14 @@ int device_prepare_vm(struct device_journal *journal,
 			 ret == -ENODEV ? "no such device" : strerror(-ret));
 		return ret;
 	}
-	ret = config->type == DEVICE_VETH ?
-		      check_veth(&info, err, err_size) :
-		      check_tap(config, &info, err, err_size);
+	ret = config->type == DEVICE_VETH
+		      ? check_veth(&info, err, err_size)
+		      : check_tap(config, &info, err, err_size);
 	if (!ret)
 		ret = set_mtu(journal, &info, vm->mtu, err, err_size);
 	if (!ret && !(info.flags & IFF_UP)) {
-		ret = device_change(journal, "", info.name, info.ifindex,
-				    DEVICE_UP, 1);
+		ret = device_change(journal, info.name, "", info.name,
+				    info.ifindex, DEVICE_UP, 1);
 		if (ret)
 			snprintf(err, err_size, "%s: cannot be set up: %s",
 				 info.name, strerror(-ret));

@@ -24,11 +24,12 @@ struct device_journal *device_journal_open(const char *path);
 /* Entries that an earlier process left and that still apply. */
 uint32_t device_journal_inherited(const struct device_journal *journal);
 
-/* Undoes the changes to @ifname and its peer (all devices: NULL), newest
- * first. Devices that are gone are passed over. Returns how many it undid. */
-uint32_t device_restore(struct device_journal *journal, const char *ifname);
+/* Undoes the changes made for the port on device @owner (all ports: NULL), to
+ * it and its peer, newest first. Devices that are gone are passed over.
+ * Returns how many it undid. */
+uint32_t device_restore(struct device_journal *journal, const char *owner);
 
-/* Frees the journal; removes the file if it is empty. NULL is allowed. */
+/* Frees the journal; the file stays unless it is empty. NULL is allowed. */
 void device_journal_close(struct device_journal *journal);
 
 /*

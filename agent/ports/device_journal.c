@@ -11,6 +11,7 @@
 #include "ports/device_journal.h"
 
 struct change {
+	char owner[IFNAMSIZ]; /* the port's device */
 	char netns[256];
 	char ifname[IFNAMSIZ];
 	int ifindex;
@@ -19,8 +20,8 @@ struct change {
 };
 
 struct device_journal {
-	char *path;			/* owned */
-	struct change *changes;		/* owned; oldest first */
+	char *path;		/* owned */
+	struct change *changes; /* owned; oldest first */
 	uint32_t n;
 	uint32_t n_inherited;
 };
@@ -52,7 +53,7 @@ struct setting_call {
 	int ifindex;
 	enum device_setting what;
 	bool set;
-	uint32_t value;		/* in: to set; out: found */
+	uint32_t value; /* in: to set; out: found */
 };
 
 static uint32_t flag_of(enum device_setting what)
@@ -105,9 +106,8 @@ static int set_setting(const struct setting_call *call)
 	case DEVICE_MTU:
 		return link_set_mtu(call->ifindex, call->value);
 	default:
-		return link_set_offload(call->ifname,
-					setting_offload[call->what],
-					call->value);
+		return link_set_offload(
+			call->ifname, setting_offload[call->what], call->value);
 	}
 }
 
@@ -122,10 +122,10 @@ static int run_setting(void *arg)
 
 static json_t *change_to_json(const struct change *change)
 {
-	return json_pack("{s:s, s:s, s:i, s:s, s:i}", "netns", change->netns,
-			 "device", change->ifname, "ifindex", change->ifindex,
-			 "what", setting_names[change->what], "old",
-			 (int)change->old);
+	return json_pack("{s:s, s:s, s:s, s:i, s:s, s:i}", "owner",
+			 change->owner, "netns", change->netns, "device",
+			 change->ifname, "ifindex", change->ifindex, "what",
+			 setting_names[change->what], "old", (int)change->old);
 }
 
 static int save(const struct device_journal *journal)
@@ -180,17 +180,19 @@ static void remove_at(struct device_journal *journal, uint32_t i)
 
 static bool change_from_json(json_t *object, struct change *ret_change)
 {
-	const char *netns, *ifname, *what;
+	const char *owner, *netns, *ifname, *what;
 	int ifindex, old;
 
 	memset(ret_change, 0, sizeof(*ret_change));
-	if (json_unpack(object, "{s:s, s:s, s:i, s:s, s:i}", "netns", &netns,
-			"device", &ifname, "ifindex", &ifindex, "what", &what,
-			"old", &old) < 0)
+	if (json_unpack(object, "{s:s, s:s, s:s, s:i, s:s, s:i}", "owner",
+			&owner, "netns", &netns, "device", &ifname, "ifindex",
+			&ifindex, "what", &what, "old", &old) < 0)
 		return false;
 	for (int i = 0; i < DEVICE_N_SETTINGS; i++) {
 		if (strcmp(what, setting_names[i]))
 			continue;
+		snprintf(ret_change->owner, sizeof(ret_change->owner), "%s",
+			 owner);
 		snprintf(ret_change->netns, sizeof(ret_change->netns), "%s",
 			 netns);
 		snprintf(ret_change->ifname, sizeof(ret_change->ifname), "%s",
@@ -226,9 +228,10 @@ static void load(struct device_journal *journal)
 				    error.text);
 		return;
 	}
-	json_array_foreach(array, i, object)
-		if (change_from_json(object, &change) && still_applies(&change))
-			append(journal, &change);
+	json_array_foreach(array, i,
+			   object) if (change_from_json(object, &change) &&
+				       still_applies(&change))
+		append(journal, &change);
 	json_decref(array);
 	journal->n_inherited = journal->n;
 	save(journal);
@@ -278,11 +281,12 @@ static bool is_known(const struct device_journal *journal, const char *ifname,
 	return false;
 }
 
-int device_change(struct device_journal *journal, const char *netns,
-		  const char *ifname, int ifindex, enum device_setting what,
-		  uint32_t value)
+int device_change(struct device_journal *journal, const char *owner,
+		  const char *netns, const char *ifname, int ifindex,
+		  enum device_setting what, uint32_t value)
 {
-	struct setting_call call = { .ifname = ifname, .ifindex = ifindex,
+	struct setting_call call = { .ifname = ifname,
+				     .ifindex = ifindex,
 				     .what = what };
 	struct change change = { .ifindex = ifindex, .what = what };
 	bool known = is_known(journal, ifname, ifindex, what);
@@ -294,6 +298,7 @@ int device_change(struct device_journal *journal, const char *netns,
 	if (call.value == value)
 		return 0;
 	if (!known) {
+		snprintf(change.owner, sizeof(change.owner), "%s", owner);
 		snprintf(change.netns, sizeof(change.netns), "%s", netns);
 		snprintf(change.ifname, sizeof(change.ifname), "%s", ifname);
 		change.old = call.value;
@@ -319,6 +324,7 @@ int device_created(struct device_journal *journal, const char *ifname,
 {
 	struct change change = { .ifindex = ifindex, .what = DEVICE_CREATED };
 
+	snprintf(change.owner, sizeof(change.owner), "%s", ifname);
 	snprintf(change.ifname, sizeof(change.ifname), "%s", ifname);
 	return append(journal, &change);
 }
@@ -332,7 +338,7 @@ static void undo(const struct change *change)
 
 	err = netns_run(change->netns, run_setting, &call);
 	if (err)
-		return;		/* the device is gone, and its setting with it */
+		return; /* the device is gone, and its setting with it */
 	call.set = true;
 	call.value = change->old;
 	err = netns_run(change->netns, run_setting, &call);
@@ -345,12 +351,12 @@ static void undo(const struct change *change)
 			  setting_names[change->what], change->old);
 }
 
-uint32_t device_restore(struct device_journal *journal, const char *ifname)
+uint32_t device_restore(struct device_journal *journal, const char *owner)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = journal->n; i-- > 0;) {
-		if (ifname && strcmp(journal->changes[i].ifname, ifname))
+		if (owner && strcmp(journal->changes[i].owner, owner))
 			continue;
 		undo(&journal->changes[i]);
 		remove_at(journal, i);

@@ -24,12 +24,12 @@ enum device_setting {
 /* As ethtool and ip name them. */
 const char *device_setting_name(enum device_setting what);
 
-/* Sets @what to @value on a device in @netns (empty: here), unless it has that
- * value. The value found is kept as the original unless one is known. 0 or a
+/* Sets @what to @value on a device in @netns (empty: here), on behalf of the
+ * port on device @owner, unless it has that value. The value found is kept as the original unless one is known. 0 or a
  * negative errno; -EOPNOTSUPP where the device does not have the setting. */
-int device_change(struct device_journal *journal, const char *netns,
-		  const char *ifname, int ifindex, enum device_setting what,
-		  uint32_t value);
+int device_change(struct device_journal *journal, const char *owner,
+		  const char *netns, const char *ifname, int ifindex,
+		  enum device_setting what, uint32_t value);
 
 /* Notes that we made the device. */
 int device_created(struct device_journal *journal, const char *ifname,

@@ -128,7 +128,8 @@ struct port {
 	bool xmit;			/* takes XDP redirects */
 	enum config_way way;		/* asked for */
 	char way_why[96];		/* why it got another; empty if not */
-	char meta_why[96];
+	char note[256];			/* what else is worth telling */
+	bool skb_mode;			/* XDP in generic mode */
 	const struct config_uplink *uplink_config;	/* borrowed */
 	const struct config_vm *vm_config;		/* borrowed */
 	struct port *uplink;		/* VM: the network's uplink, or NULL */
