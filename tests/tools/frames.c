@@ -1,0 +1,541 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Sends random frames, or checks at the other end that each arrived exactly
+ * once and byte for byte. Both make the frames from the same seed
+ * (framegen.h). On any device (packet socket) or on the reader's end of a tap.
+ *
+ * Loss, duplication, reordering and corruption are told apart.
+ */
+#include <getopt.h>
+#include <linux/if_packet.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "framegen.h"
+#include "tap.h"
+
+/* A kernel's socket buffer that holds any run of this tool. */
+#define SOCKET_BUFFER	(64 << 20)
+#define BUFFER_SIZE	(FRAME_MAX + 256)
+
+struct options {
+	struct frame_spec spec;
+	const char *dev;
+	uint32_t count;
+	uint64_t pps;
+	uint64_t timeout_ms;
+	uint64_t linger_ms;
+	bool tap;
+	bool promisc;
+	bool any_order;
+	bool none;
+};
+
+static const struct option long_options[] = {
+	{ "seed", required_argument, NULL, 's' },
+	{ "count", required_argument, NULL, 'n' },
+	{ "min", required_argument, NULL, 'm' },
+	{ "max", required_argument, NULL, 'M' },
+	{ "dmac", required_argument, NULL, 'D' },
+	{ "smac", required_argument, NULL, 'S' },
+	{ "vlan", required_argument, NULL, 'v' },
+	{ "ethertype", required_argument, NULL, 'e' },
+	{ "src-ip", required_argument, NULL, 'a' },
+	{ "dst-ip", required_argument, NULL, 'b' },
+	{ "src-ip6", required_argument, NULL, 'A' },
+	{ "dst-ip6", required_argument, NULL, 'B' },
+	{ "pps", required_argument, NULL, 'r' },
+	{ "timeout-ms", required_argument, NULL, 't' },
+	{ "linger-ms", required_argument, NULL, 'l' },
+	{ "tap", no_argument, NULL, 'T' },
+	{ "promisc", no_argument, NULL, 'p' },
+	{ "any-order", no_argument, NULL, 'o' },
+	{ "none", no_argument, NULL, 'N' },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static void print_usage(void)
+{
+	puts("frames send IF --dmac MAC [options]: send random frames\n"
+	     "frames recv IF --dmac MAC [options]: check that they arrive\n"
+	     "What both must be told alike:\n"
+	     "  --seed N         of the random sequence (1)\n"
+	     "  --count N        frames (1000)\n"
+	     "  --min N --max N  bytes without FCS and tag (60, 1514)\n"
+	     "  --dmac MAC --smac MAC   (smac 02:00:00:00:00:01)\n"
+	     "  --ethertype KIND mix, raw or ip (mix)\n"
+	     "  --src-ip IP --dst-ip IP       (192.0.2.1, 192.0.2.2)\n"
+	     "  --src-ip6 IP --dst-ip6 IP     (2001:db8::1, 2001:db8::2)\n"
+	     "Each for itself:\n"
+	     "  --vlan N         frames have this tag, at this end\n"
+	     "  --tap            IF is a tap, and this is its reader\n"
+	     "  --pps N          send: frames a second (20000)\n"
+	     "  --timeout-ms N   recv: give up after so long without one (3000)\n"
+	     "  --linger-ms N    recv: wait for duplicates at the end (200)\n"
+	     "  --promisc        recv: take frames for other stations, too\n"
+	     "  --any-order      recv: reordered frames are no failure\n"
+	     "  --none           recv: right if none arrives in the time\n"
+	     "recv prints \"ready\" when it listens. Exit code 0: all right.");
+}
+
+static enum frame_mix parse_mix(const char *text)
+{
+	static const char *const names[] = { "mix", "raw", "ip" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(text, names[i]))
+			return (enum frame_mix)i;
+	die("--ethertype %s: expected mix, raw or ip", text);
+}
+
+/* The options that shape the frames. */
+static bool parse_spec_option(int opt, struct frame_spec *spec)
+{
+	switch (opt) {
+	case 's':
+		spec->seed = (uint32_t)parse_number("seed", optarg, 0,
+						    UINT32_MAX);
+		return true;
+	case 'm':
+		spec->min = (uint32_t)parse_number("min", optarg, FRAME_MIN,
+						   FRAME_MAX);
+		return true;
+	case 'M':
+		spec->max = (uint32_t)parse_number("max", optarg, FRAME_MIN,
+						   FRAME_MAX);
+		return true;
+	case 'D':
+		parse_mac("dmac", optarg, spec->dmac);
+		return true;
+	case 'S':
+		parse_mac("smac", optarg, spec->smac);
+		return true;
+	case 'v':
+		spec->vlan = (uint16_t)parse_number("vlan", optarg, 0, 4094);
+		return true;
+	case 'e':
+		spec->mix = parse_mix(optarg);
+		return true;
+	case 'a':
+		spec->src4 = parse_ipv4("src-ip", optarg);
+		return true;
+	case 'b':
+		spec->dst4 = parse_ipv4("dst-ip", optarg);
+		return true;
+	case 'A':
+		spec->src6 = parse_ipv6("src-ip6", optarg);
+		return true;
+	case 'B':
+		spec->dst6 = parse_ipv6("dst-ip6", optarg);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void parse_options(int argc, char **argv, struct options *o)
+{
+	static const uint8_t no_mac[6];
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "h", long_options, NULL)) != -1) {
+		if (parse_spec_option(opt, &o->spec))
+			continue;
+		switch (opt) {
+		case 'n':
+			o->count = (uint32_t)parse_number("count", optarg, 1,
+							  100000000);
+			break;
+		case 'r':
+			o->pps = parse_number("pps", optarg, 0, 100000000);
+			break;
+		case 't':
+			o->timeout_ms = parse_number("timeout-ms", optarg, 1,
+						     3600000);
+			break;
+		case 'l':
+			o->linger_ms = parse_number("linger-ms", optarg, 0,
+						    3600000);
+			break;
+		case 'T':
+			o->tap = true;
+			break;
+		case 'p':
+			o->promisc = true;
+			break;
+		case 'o':
+			o->any_order = true;
+			break;
+		case 'N':
+			o->none = true;
+			break;
+		case 'h':
+			print_usage();
+			exit(EXIT_OK);
+		default:
+			exit(EXIT_USAGE);
+		}
+	}
+	if (!memcmp(o->spec.dmac, no_mac, 6))
+		die("--dmac MAC is needed; see --help");
+	if (o->spec.min > o->spec.max)
+		die("--min is larger than --max");
+}
+
+/* ---- the device ---- */
+
+static void set_option(int fd, int level, int name, int value, const char *what)
+{
+	if (setsockopt(fd, level, name, &value, sizeof(value)))
+		die("%s: %s", what, strerror(errno));
+}
+
+/* Opened for no protocol and bound last, so that nothing of another device
+ * gets in. */
+static int open_packet_socket(const struct options *o, bool receive)
+{
+	struct sockaddr_ll addr = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = receive ? htons(ETH_P_ALL) : 0,
+		.sll_ifindex = parse_ifindex("dev", o->dev),
+	};
+	struct packet_mreq promisc = {
+		.mr_ifindex = addr.sll_ifindex,
+		.mr_type = PACKET_MR_PROMISC,
+	};
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		die("packet socket: %s", strerror(errno));
+	if (receive) {
+		set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, SOCKET_BUFFER,
+			   "receive buffer");
+		set_option(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1,
+			   "PACKET_IGNORE_OUTGOING");
+		set_option(fd, SOL_PACKET, PACKET_AUXDATA, 1, "PACKET_AUXDATA");
+	}
+	if (o->promisc && setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP,
+				     &promisc, sizeof(promisc)))
+		die("promiscuous mode: %s", strerror(errno));
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		die("%s: %s", o->dev, strerror(errno));
+	return fd;
+}
+
+/* Puts back the tag that the kernel takes off. */
+static size_t restore_tag(uint8_t *buf, size_t len, struct msghdr *msg)
+{
+	struct cmsghdr *cmsg;
+
+	for (cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
+		struct tpacket_auxdata aux;
+		uint16_t tag[2];
+
+		if (cmsg->cmsg_level != SOL_PACKET ||
+		    cmsg->cmsg_type != PACKET_AUXDATA)
+			continue;
+		memcpy(&aux, CMSG_DATA(cmsg), sizeof(aux));
+		if (!(aux.tp_status & TP_STATUS_VLAN_VALID) || len < 12)
+			continue;
+		tag[0] = htons(aux.tp_status & TP_STATUS_VLAN_TPID_VALID ?
+				       aux.tp_vlan_tpid :
+				       ETH_P_8021Q);
+		tag[1] = htons(aux.tp_vlan_tci);
+		memmove(buf + 16, buf + 12, len - 12);
+		memcpy(buf + 12, tag, 4);
+		return len + 4;
+	}
+	return len;
+}
+
+/* Reads one frame as it was on the wire. Returns its length (what does not fit
+ * @size is not stored, but counted), or -1 if there is none. */
+static ssize_t read_frame(int fd, bool tap, uint8_t *buf, size_t size)
+{
+	char control[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
+	struct iovec iov = { .iov_base = buf, .iov_len = size - 4 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t len;
+
+	if (tap)
+		return read(fd, buf, size);
+	len = recvmsg(fd, &msg, MSG_TRUNC | MSG_DONTWAIT);
+	if (len < 0 || (size_t)len > size - 4)
+		return len;
+	return (ssize_t)restore_tag(buf, (size_t)len, &msg);
+}
+
+/* ---- send ---- */
+
+static void write_frame(int fd, const uint8_t *buf, size_t len)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
+
+	while (write(fd, buf, len) < 0) {
+		if (stop_requested)
+			return;
+		if (errno != ENOBUFS && errno != EAGAIN && errno != EINTR)
+			die("sending: %s", strerror(errno));
+		poll(&pfd, 1, 1);
+	}
+}
+
+static int send_frames(const struct options *o)
+{
+	int fd = o->tap ? tap_open(o->dev, false) :
+			  open_packet_socket(o, false);
+	uint8_t buf[BUFFER_SIZE];
+	uint64_t start = now_ns();
+	uint32_t seq;
+
+	for (seq = 0; seq < o->count && !stop_requested; seq++) {
+		size_t len = frame_make(&o->spec, seq, buf);
+
+		pace(start, seq, o->pps);
+		write_frame(fd, buf, len);
+	}
+	printf("sent %u of %u frames out of %s\n", seq, o->count, o->dev);
+	close(fd);
+	return seq == o->count ? EXIT_OK : EXIT_FAILED;
+}
+
+/* ---- receive ---- */
+
+struct check {
+	const struct options *o;
+	uint8_t *times;		/* owned: arrivals of each frame, up to 255 */
+	uint32_t arrived;	/* different ones, right or wrong */
+	uint32_t next;		/* number after the highest so far */
+	uint32_t right;
+	uint32_t duplicated;
+	uint32_t reordered;
+	uint32_t corrupted;	/* numbered, and not as they were sent */
+	uint32_t unknown;	/* from our sender, without a valid number */
+	bool shown;		/* the first difference was printed */
+};
+
+static void print_hex(const char *what, const uint8_t *buf, size_t len,
+		      size_t around)
+{
+	size_t from = around < 16 ? 0 : (around - 16) & ~(size_t)15;
+	size_t to = from + 64 < len ? from + 64 : len;
+
+	printf("  %s, %zu bytes, from %zu:", what, len, from);
+	for (size_t i = from; i < to; i++)
+		printf(" %s%02x", i == around ? ">" : "", buf[i]);
+	putchar('\n');
+}
+
+static void show_difference(struct check *c, const uint8_t *got, size_t len,
+			    const uint8_t *want, size_t want_len)
+{
+	size_t at = 0;
+
+	if (c->shown)
+		return;
+	c->shown = true;
+	while (at < len && at < want_len && got[at] == want[at])
+		at++;
+	printf("first difference, at byte %zu:\n", at);
+	print_hex("got ", got, len, at);
+	if (want_len)
+		print_hex("sent", want, want_len, at);
+}
+
+/* Judges one frame that has our source address. Returns whether it counts as
+ * a sign of life. */
+static void check_frame(struct check *c, const uint8_t *buf, size_t len)
+{
+	uint8_t want[BUFFER_SIZE];
+	size_t want_len;
+	uint32_t seq;
+
+	if (!frame_identify(&c->o->spec, buf, len, &seq) ||
+	    seq >= c->o->count) {
+		c->unknown++;
+		show_difference(c, buf, len, NULL, 0);
+		return;
+	}
+	if (c->times[seq]) {
+		c->duplicated++;
+		if (c->times[seq] < UINT8_MAX)
+			c->times[seq]++;
+		return;
+	}
+	c->times[seq] = 1;
+	c->arrived++;
+	if (seq < c->next)
+		c->reordered++;
+	else
+		c->next = seq + 1;
+	want_len = frame_make(&c->o->spec, seq, want);
+	if (want_len == len && !memcmp(want, buf, len)) {
+		c->right++;
+		return;
+	}
+	c->corrupted++;
+	show_difference(c, buf, len, want, want_len);
+}
+
+/* Whether a frame without a valid number is one of ours that was damaged: it
+ * has the EtherType or the IP source that only ours have. */
+static bool is_damaged(const struct frame_spec *spec, const uint8_t *buf)
+{
+	size_t off = ETH_HLEN;
+	uint16_t ethertype;
+
+	memcpy(&ethertype, buf + 12, 2);
+	if (ethertype == htons(ETH_P_8021Q)) {
+		memcpy(&ethertype, buf + 16, 2);
+		off += 4;
+	}
+	switch (ntohs(ethertype)) {
+	case FRAME_ETHERTYPE:
+		return true;
+	case ETH_P_IP:
+		off += offsetof(struct iphdr, saddr);
+		return !memcmp(buf + off, &spec->src4, sizeof(spec->src4));
+	case ETH_P_IPV6:
+		off += offsetof(struct ip6_hdr, ip6_src);
+		return !memcmp(buf + off, &spec->src6, sizeof(spec->src6));
+	default:
+		return false;
+	}
+}
+
+/* Frames of other seeds are somebody else's. */
+static bool has_other_seed(const struct frame_spec *spec, const uint8_t *buf,
+			   size_t len)
+{
+	struct frame_spec other = *spec;
+	uint32_t word[2], seq;
+
+	for (size_t at = ETH_HLEN; at + 8 <= len && at <= ETH_HLEN + 64; at++) {
+		memcpy(word, buf + at, 8);
+		other.seed = word[1];
+		if (word[0] == FRAME_MAGIC &&
+		    frame_identify(&other, buf, len, &seq))
+			return other.seed != spec->seed;
+	}
+	return false;
+}
+
+static bool is_related(const struct options *o, const uint8_t *buf, size_t len)
+{
+	uint32_t seq;
+
+	if (len < FRAME_MIN || memcmp(buf, o->spec.dmac, 6) ||
+	    memcmp(buf + 6, o->spec.smac, 6))
+		return false;
+	return frame_identify(&o->spec, buf, len, &seq) ||
+	       (is_damaged(&o->spec, buf) &&
+		!has_other_seed(&o->spec, buf, len));
+}
+
+static void receive(struct check *c, int fd)
+{
+	const struct options *o = c->o;
+	uint64_t last = now_ns(), wait_ns;
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	uint8_t buf[BUFFER_SIZE];
+	ssize_t len;
+
+	while (!stop_requested) {
+		wait_ns = 1000000ull * (c->arrived == o->count ? o->linger_ms :
+								 o->timeout_ms);
+		if (now_ns() - last >= wait_ns)
+			break;
+		poll(&pfd, 1, (int)(wait_ns / 1000000 < 20 ?
+					    wait_ns / 1000000 : 20));
+		while (!stop_requested &&
+		       (len = read_frame(fd, o->tap, buf, sizeof(buf))) >= 0) {
+			size_t stored = (size_t)len < sizeof(buf) ?
+						(size_t)len : sizeof(buf);
+
+			if (!is_related(o, buf, stored))
+				continue;
+			check_frame(c, buf, stored);
+			last = now_ns();
+		}
+	}
+}
+
+static uint32_t socket_drops(int fd)
+{
+	struct tpacket_stats stats = { 0 };
+	socklen_t len = sizeof(stats);
+
+	if (getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &stats, &len))
+		return 0;
+	return stats.tp_drops;
+}
+
+static bool is_right(const struct check *c)
+{
+	if (c->o->none)
+		return !c->arrived && !c->unknown;
+	return c->right == c->o->count && !c->duplicated && !c->unknown &&
+	       (c->o->any_order || !c->reordered);
+}
+
+static int recv_frames(const struct options *o)
+{
+	struct check c = { .o = o };
+	int fd = o->tap ? tap_open(o->dev, false) : open_packet_socket(o, true);
+	uint32_t drops;
+	bool right;
+
+	c.times = calloc(o->count, 1);
+	if (!c.times)
+		die("out of memory");
+	puts("ready");
+	fflush(stdout);
+
+	receive(&c, fd);
+	drops = o->tap ? 0 : socket_drops(fd);
+	right = is_right(&c);
+	printf("%s: %u of %u right on %s; %u lost, %u duplicated, "
+	       "%u reordered, %u corrupted, %u unknown",
+	       right ? "ok" : "FAILED", c.right, o->count, o->dev,
+	       o->count - c.arrived, c.duplicated, c.reordered, c.corrupted,
+	       c.unknown);
+	if (drops)
+		printf("; %u not read in time by this tool", drops);
+	putchar('\n');
+	free(c.times);
+	close(fd);
+	return right ? EXIT_OK : EXIT_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {
+		.count = 1000,
+		.pps = 20000,
+		.timeout_ms = 3000,
+		.linger_ms = 200,
+	};
+
+	frame_spec_init(&o.spec);
+	if (argc >= 2 && !strcmp(argv[1], "--help")) {
+		print_usage();
+		return EXIT_OK;
+	}
+	parse_options(argc, argv, &o);
+	catch_stop_signals();
+	if (argc - optind != 2)
+		die("frames send|recv IF; see --help");
+	o.dev = argv[optind + 1];
+	if (!strcmp(argv[optind], "send"))
+		return send_frames(&o);
+	if (!strcmp(argv[optind], "recv"))
+		return recv_frames(&o);
+	die("%s: expected send or recv", argv[optind]);
+}
