@@ -82,6 +82,13 @@ static int check_text(const char *text, size_t len,
 				"characters; remove or retype what stands "
 				"here");
 		}
+		/* libyaml compares each tag directive with all before it. */
+		if (pos.col == 1 && len - i >= strlen("%TAG") &&
+		    memcmp(text + i, "%TAG", strlen("%TAG")) == 0)
+			return config_error_set(error, pos, CONFIG_TREE_FILE,
+						"\"%TAG\"",
+						"tags (\"!\") are not used "
+						"here: remove the line");
 		if (is_break(text, len, i)) {
 			pos.line++;
 			pos.col = 1;

@@ -647,6 +647,8 @@ static void size_limits(void **state)
 	refused(text, CONFIG_TREE_BYTES, "not be nested deeper than 16 levels");
 	text = repeat("", "- ", CONFIG_TREE_BYTES / 2);
 	refused(text, CONFIG_TREE_BYTES, "not be nested deeper than 16 levels");
+	text = repeat("", "%TAG !a! x\n", CONFIG_TREE_BYTES / 11);
+	refused(text, strlen(text), "F:1:1: (file): \"%TAG\": tags");
 	text = repeat(U "vms: [", "{},", 241);
 	strcpy(text + strlen(text) - 1, "]");
 	refused(text, strlen(text), "vms: 241 entries: must have 0 to 240");

@@ -161,6 +161,9 @@ static const struct row {
 	{ T("%YAML 9.9\n" "---\n" U),
 	  "1:1: (file): \"%YAML 9.9\": must be YAML: found "
 	  "incompatible YAML document" },
+	{ T("# x\n%TAG ! tag:x,2000:\n---\n" U),
+	  "2:1: (file): \"%TAG\": tags (\"!\") are not used here: remove "
+	  "the line" },
 	{ T(U "vms: !list []\n"),
 	  "2:6: (file): \"vms: !list []\": " NO_TAGS },
 	{ T(U "agent: !!map {}\n"),

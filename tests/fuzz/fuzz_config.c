@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Any bytes as a configuration. Besides what the sanitizers find: what is
+ * refused is refused with one printable line that names the file, into a
+ * buffer of any size; what is accepted keeps the promises of config.h.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/config.h"
+
+#define NAME "f.yaml"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool holds)
+{
+	if (!holds)
+		abort();
+}
+
+/* The line and, for content, the first of its fields. */
+static void check_error(const char *err, int ret)
+{
+	static const char head[] = NAME ":";
+	char *end;
+
+	require(ret == -EINVAL);
+	require(strncmp(err, head, strlen(head)) == 0);
+	for (const char *p = err; *p; p++)
+		require(*p >= ' ' && *p <= '~');
+	require(strtol(err + strlen(head), &end, 10) >= 1 && *end == ':');
+	require(strtol(end + 1, &end, 10) >= 1 && *end == ':');
+}
+
+static void check_vm(const struct config_vm *vm)
+{
+	require(strlen(vm->name) > 0 && strlen(vm->device.name) > 0);
+	require(vm->n_macs >= 1 && vm->n_macs <= CONFIG_MAX_MACS);
+	for (uint32_t i = 0; i < vm->n_macs; i++)
+		require(!(vm->macs[i][0] & 1) && vm->mac_pos[i].line > 0);
+	for (uint32_t i = 0; i < vm->n_addrs; i++)
+		require(vm->addrs[i].family == 4 || vm->addrs[i].family == 6);
+	require(vm->vlan <= PKT_VLAN_MAX && vm->class < PKT_N_CLASSES);
+	require(vm->mtu >= PKT_MTU_MIN && vm->mtu <= PKT_MTU_MAX);
+	require(vm->pool.initial >= 256 && vm->pool.max >= vm->pool.initial);
+	require(!vm->device.peer[0] == !vm->device.netns[0]);
+	require(vm->pos.line > 0 && vm->device.name_pos.line > 0);
+}
+
+static void check_config(const struct config *config)
+{
+	uint64_t sum = 1024;
+
+	require(config->n_uplinks >= 1);
+	require(config->n_uplinks <= CONFIG_MAX_UPLINKS);
+	require(config->n_vms <= CONFIG_MAX_VMS);
+	require(config->n_cores <= CONFIG_MAX_WORKERS);
+	require(config->control_path[0] == '/');
+	for (uint32_t i = 0; i < config->n_uplinks; i++) {
+		const struct config_uplink *uplink = &config->uplinks[i];
+
+		require(strlen(uplink->name) > 0 && uplink->device[0]);
+		require(uplink->mtu <= PKT_MTU_MAX);
+		sum += uplink->out_max;
+		sum += (uint64_t)uplink->reserve *
+		       (uplink->queues ? uplink->queues : 1);
+	}
+	for (uint32_t i = 0; i < config->n_vms; i++) {
+		check_vm(&config->vms[i]);
+		sum += config->vms[i].pool.initial;
+	}
+	require(sum <= config->frames);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct config *config = NULL;
+	char err[2048] = "";
+	int ret = config_parse((const char *)data, size, NAME, &config, err,
+			       sizeof(err));
+
+	if (ret) {
+		check_error(err, ret);
+		require(!config);
+		ret = config_parse((const char *)data, size, NAME, &config, err,
+				   1 + size % 64);
+		require(ret == -EINVAL && strlen(err) <= size % 64);
+		return 0;
+	}
+	check_config(config);
+	config_free(config);
+	return 0;
+}
