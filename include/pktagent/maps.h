@@ -34,7 +34,7 @@ struct dev_port {
 /* ---- ports: what the programs need to know of a port ---- */
 
 enum port_kind {
-	PORT_NONE = 0,
+	PORT_UNUSED = 0,
 	PORT_UPLINK = 1,
 	PORT_VM = 2,
 };

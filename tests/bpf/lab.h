@@ -100,6 +100,8 @@ static inline void lab_make_devices(void)
 
 	if (unshare(CLONE_NEWNET))
 		die("unshare");
+	/* no packets but the test's */
+	shell("echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6");
 	shell("ip link set lo up");
 	for (i = 1; i <= LAB_PORTS; i++) {
 		shell("ip link add p%d numrxqueues 2 numtxqueues 2 type veth "
@@ -108,13 +110,14 @@ static inline void lab_make_devices(void)
 	}
 }
 
-static inline struct dataplane *lab_load(bool no_meta)
+static inline struct dataplane *lab_load(bool no_meta, uint32_t netns_ino)
 {
 	struct dataplane *skel = dataplane__open();
 
 	if (!skel)
 		die("dataplane");
 	skel->rodata->opts.no_meta = no_meta;
+	skel->rodata->opts.netns_ino = netns_ino;
 	if (dataplane__load(skel))
 		die("dataplane");
 	return skel;
@@ -255,9 +258,20 @@ static inline void lab_set_heartbeat(struct lab *lab, bool gone, int64_t age_ms)
 	map_set(lab->skel->maps.agent_state, &zero, &state);
 }
 
+/* Uplinks have the egress program in all their entries. */
+static inline int lab_egress_fd(struct lab *lab, uint32_t slot)
+{
+	if (lab_ports[slot].kind != PORT_UPLINK)
+		return 0;
+	return bpf_program__fd(lab->skel->progs.egress);
+}
+
 static inline void lab_set_dev(struct lab *lab, uint32_t slot)
 {
-	const struct bpf_devmap_val val = { .ifindex = lab->ifindex[slot] };
+	const struct bpf_devmap_val val = {
+		.ifindex = lab->ifindex[slot],
+		.bpf_prog.fd = lab_egress_fd(lab, slot),
+	};
 
 	map_set(lab->skel->maps.devs, &slot, &val);
 }
@@ -283,12 +297,14 @@ static inline void lab_set_flood(struct lab *lab, uint16_t vlan)
 	if (fd < 0)
 		die("members");
 	for (slot = 1; slot <= LAB_PORTS; slot++) {
-		struct bpf_devmap_val val = { .ifindex = lab->ifindex[slot] };
+		const struct bpf_devmap_val val = {
+			.ifindex = lab->ifindex[slot],
+			.bpf_prog.fd = lab_egress_fd(lab, slot),
+		};
+		const uint32_t uplink = vlan == 20 ? 2 : 1;
 
-		if (lab_ports[slot].kind == PORT_UPLINK)
-			val.bpf_prog.fd =
-				bpf_program__fd(lab->skel->progs.egress);
-		else if (lab_ports[slot].vlan != vlan)
+		if (lab_ports[slot].kind == PORT_UPLINK ?
+			    slot != uplink : lab_ports[slot].vlan != vlan)
 			continue;
 		if (bpf_map_update_elem(fd, &slot, &val, BPF_ANY))
 			die("members");

@@ -218,8 +218,8 @@ int main(void)
 	if (geteuid())
 		return runner_skip("BPF needs root");
 	lab_make_devices();
-	lab_init(&with_meta, lab_load(false));
-	lab_init(&without, lab_load(true));
+	lab_init(&with_meta, lab_load(false, 0));
+	lab_init(&without, lab_load(true, 0));
 	lab_attach(&with_meta);
 	with_meta.socket_fd = lab_open_socket();
 	without.socket_fd = with_meta.socket_fd;
