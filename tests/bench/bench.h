@@ -115,8 +115,7 @@ static inline struct bench_dev_stats bench_read_dev(const char *dev)
 		found = sscanf(p + len + 1,
 			       "%lu %lu %*u %lu %*u %*u %*u %*u %lu %lu %*u %lu",
 			       &s.rx_bytes, &s.rx_packets, &s.rx_dropped,
-			       &s.tx_bytes, &s.tx_packets,
-			       &s.tx_dropped) == 6;
+			       &s.tx_bytes, &s.tx_packets, &s.tx_dropped) == 6;
 	}
 	fclose(file);
 	if (!found)
@@ -128,14 +127,14 @@ static inline struct bench_dev_stats bench_read_dev(const char *dev)
  * When to stop measuring: a given time after the first packet, so that a
  * generator may be started later than what it is to feed.
  */
-#define BENCH_PATIENCE_NS	(10 * NSEC_PER_SEC)
+#define BENCH_PATIENCE_NS (10 * NSEC_PER_SEC)
 
 struct bench_window {
-	uint64_t length_ns;	/* 0 = until a signal */
+	uint64_t length_ns; /* 0 = until a signal */
 	uint64_t start_ns;
-	uint64_t end_ns;	/* 0 = none yet */
-	uint64_t start_cpu_ns;	/* of this thread's CPU time */
-	bool started;		/* a packet was seen */
+	uint64_t end_ns;       /* 0 = none yet */
+	uint64_t start_cpu_ns; /* of this thread's CPU time */
+	bool started;	       /* a packet was seen */
 };
 
 static inline uint64_t bench_cpu_ns(void)

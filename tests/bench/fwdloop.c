@@ -67,7 +67,8 @@ static void parse_options(int argc, char **argv, struct options *o)
 			o->to = optarg;
 			break;
 		case 'q':
-			o->queue = (uint32_t)parse_number("queue", optarg, 0, 63);
+			o->queue =
+				(uint32_t)parse_number("queue", optarg, 0, 63);
 			break;
 		case 'b':
 			o->batch = (uint32_t)parse_number("batch", optarg, 1,
@@ -109,9 +110,9 @@ static void parse_options(int argc, char **argv, struct options *o)
 struct forward {
 	struct bench_xsk in;
 	struct bench_xsk out;
-	uint32_t waiting;	/* in out's tx ring, not yet taken */
+	uint32_t waiting; /* in out's tx ring, not yet taken */
 	uint64_t kicks;
-	uint64_t busy;		/* kicks the kernel refused */
+	uint64_t busy; /* kicks the kernel refused */
 };
 
 /* Frames that were sent go back to the input's fill ring. */
@@ -137,8 +138,8 @@ static void kick(struct forward *f)
 	if (sendto(f->out.fd, NULL, 0, MSG_DONTWAIT, NULL, 0) < 0)
 		f->busy++;
 	/* What the ring still holds was left over by the kernel's budget. */
-	f->waiting = f->out.tx.size - xsk_prod_nb_free(&f->out.tx,
-						       f->out.tx.size);
+	f->waiting =
+		f->out.tx.size - xsk_prod_nb_free(&f->out.tx, f->out.tx.size);
 }
 
 /* Moves up to @batch packets to the output's ring. Returns how many. */

@@ -80,12 +80,12 @@ static void parse_options(int argc, char **argv, struct options *o)
 			parse_mac("dmac", optarg, o->dmac);
 			break;
 		case 'v':
-			o->vlan = (uint16_t)parse_number("vlan", optarg, 1,
-							 4094);
+			o->vlan =
+				(uint16_t)parse_number("vlan", optarg, 1, 4094);
 			break;
 		case 'z':
-			o->size = (uint32_t)parse_number(
-				"size", optarg, PROGTIME_HEAD, 3400);
+			o->size = (uint32_t)parse_number("size", optarg,
+							 PROGTIME_HEAD, 3400);
 			break;
 		case 'd':
 			o->in.ifindex = parse_ifindex("dev", optarg);
@@ -150,9 +150,8 @@ static int load_program(const struct options *o, struct bpf_object **ret_obj)
 	if (!*ret_obj)
 		die("%s: %s", o->obj, strerror(errno));
 	/* Only the one asked for: others may need what is not here. */
-	bpf_object__for_each_program(prog, *ret_obj)
-		bpf_program__set_autoload(
-			prog, !strcmp(bpf_program__name(prog), o->prog));
+	bpf_object__for_each_program(prog, *ret_obj) bpf_program__set_autoload(
+		prog, !strcmp(bpf_program__name(prog), o->prog));
 	bench_load(*ret_obj);
 	return bench_prog_fd(*ret_obj, o->prog);
 }
@@ -187,8 +186,8 @@ int main(int argc, char **argv)
 
 	parse_options(argc, argv, &o);
 	o.in.packet = packet;
-	o.in.len = o.hex ? parse_packet(o.hex, packet, sizeof(packet)) :
-			   build_packet(&o, packet);
+	o.in.len = o.hex ? parse_packet(o.hex, packet, sizeof(packet))
+			 : build_packet(&o, packet);
 	progs[0].prog_fd = progtime_empty_open();
 	for (int i = 0; i < o.n_pins; i++, n++) {
 		progs[n].prog_fd = bpf_obj_get(o.pins[i]);

@@ -18,9 +18,9 @@
 #include "bench.h"
 #include "pktgen.h"
 
-#define BATCH		64
+#define BATCH 64
 /* A page less the kernel's own data in front and behind. */
-#define SIZE_MAX_LIVE	3400
+#define SIZE_MAX_LIVE 3400
 
 struct options {
 	const char *dev;
@@ -91,8 +91,8 @@ static void parse_options(int argc, char **argv, struct options *o)
 			parse_mac("smac", optarg, o->smac);
 			break;
 		case 'v':
-			o->vlan = (uint16_t)parse_number("vlan", optarg, 1,
-							 4094);
+			o->vlan =
+				(uint16_t)parse_number("vlan", optarg, 1, 4094);
 			break;
 		case 'z':
 			o->size = (uint32_t)parse_number("size", optarg, 60,
@@ -142,8 +142,8 @@ static void parse_options(int argc, char **argv, struct options *o)
  * with the port. */
 static void build_packet(const struct options *o, uint8_t *packet)
 {
-	uint8_t *p = packet_put_eth(packet, o->dmac, o->smac, o->vlan,
-				    ETH_P_IP);
+	uint8_t *p =
+		packet_put_eth(packet, o->dmac, o->smac, o->vlan, ETH_P_IP);
 	size_t udp_len = o->size - (size_t)(p - packet) - sizeof(struct iphdr);
 
 	p = packet_put_ip4(p, o->src, o->dst, IPPROTO_UDP, udp_len);
@@ -151,7 +151,7 @@ static void build_packet(const struct options *o, uint8_t *packet)
 }
 
 struct generator {
-	struct bpf_object *obj;			/* owned */
+	struct bpf_object *obj;			   /* owned */
 	const volatile struct pktgen_state *state; /* its, mapped */
 	int prog_fd;
 };
@@ -172,7 +172,8 @@ static void load_generator(const struct options *o, const uint8_t *packet,
 	int err = 0;
 
 	memcpy(state.head, packet, PKTGEN_HEAD);
-	bpf_object__for_each_map(map, obj) {
+	bpf_object__for_each_map(map, obj)
+	{
 		const char *name = bpf_map__name(map);
 
 		if (strstr(name, ".rodata"))
@@ -201,8 +202,8 @@ struct watch {
 	const struct options *o;
 	const struct generator *gen;
 	pthread_t runner;
-	bool done;		/* atomic: the run has ended */
-	uint64_t sent;		/* when it was time to stop */
+	bool done;     /* atomic: the run has ended */
+	uint64_t sent; /* when it was time to stop */
 	uint64_t ns;
 };
 
@@ -214,9 +215,8 @@ static void on_wake_signal(int sig)
 static void *watch_run(void *arg)
 {
 	struct watch *w = arg;
-	uint64_t length = w->o->seconds > 0 ?
-				  (uint64_t)(w->o->seconds * 1e9) :
-				  UINT64_MAX;
+	uint64_t length = w->o->seconds > 0 ? (uint64_t)(w->o->seconds * 1e9)
+					    : UINT64_MAX;
 	const volatile struct pktgen_state *state = w->gen->state;
 	uint64_t now;
 
@@ -254,8 +254,7 @@ static void run(const struct generator *gen, uint8_t *packet, uint32_t size)
 	opts.repeat = INT_MAX;
 	err = bpf_prog_test_run_opts(gen->prog_fd, &opts);
 	if (err && err != -EINTR)
-		die("the kernel does not send live frames: %s",
-		    strerror(-err));
+		die("the kernel does not send live frames: %s", strerror(-err));
 }
 
 static void generate(const struct options *o, const struct generator *gen,

@@ -12,7 +12,7 @@
 
 /* As many of the packet's first bytes are restored before each run; no packet
  * may be shorter. */
-#define PROGTIME_HEAD		60
+#define PROGTIME_HEAD 60
 
 struct progtime_head {
 	__u8 bytes[PROGTIME_HEAD];
@@ -22,27 +22,27 @@ struct progtime_head {
 #ifndef __bpf__
 #include "bench.h"
 
-#define PROGTIME_MAX		4
-#define PROGTIME_MAX_ROUNDS	101
+#define PROGTIME_MAX	    4
+#define PROGTIME_MAX_ROUNDS 101
 
 struct progtime {
 	/* in */
-	int prog_fd;		/* borrowed */
+	int prog_fd; /* borrowed */
 	/* out */
 	double median_ns;
 	double min_ns;
 	double max_ns;
-	uint32_t verdict;	/* XDP_* of the last run */
+	uint32_t verdict; /* XDP_* of the last run */
 };
 
 struct progtime_input {
 	const void *packet;
-	uint32_t len;		/* PROGTIME_HEAD.. */
-	int ifindex;		/* device it seems to come from; 0 = none */
+	uint32_t len; /* PROGTIME_HEAD.. */
+	int ifindex;  /* device it seems to come from; 0 = none */
 	uint32_t rx_queue;
-	int rounds;		/* 1..PROGTIME_MAX_ROUNDS */
-	int repeat;		/* runs per round */
-	bool restore;		/* put the packet back before each run: needed
+	int rounds;   /* 1..PROGTIME_MAX_ROUNDS */
+	int repeat;   /* runs per round */
+	bool restore; /* put the packet back before each run: needed
 				 * for programs that change it; its own cost is
 				 * in every figure, so compare with the empty
 				 * program's */
@@ -71,8 +71,9 @@ static inline int progtime_empty_open(void)
 }
 
 /* One object per program under test: "again" with @prog_fd behind it. */
-static inline struct bpf_object *
-progtime_wrap(int prog_fd, const struct progtime_input *in, bool frags)
+static inline struct bpf_object *progtime_wrap(int prog_fd,
+					       const struct progtime_input *in,
+					       bool frags)
 {
 	struct bpf_object *obj = bench_open_object("progtime.bpf.o");
 	struct progtime_head head = { 0 };
@@ -81,7 +82,8 @@ progtime_wrap(int prog_fd, const struct progtime_input *in, bool frags)
 	struct bpf_map *map;
 
 	memcpy(head.bytes, in->packet, PROGTIME_HEAD);
-	bpf_object__for_each_map(map, obj) {
+	bpf_object__for_each_map(map, obj)
+	{
 		const char *name = bpf_map__name(map);
 
 		if (strstr(name, ".rodata"))
@@ -160,12 +162,12 @@ static inline void progtime_run(struct progtime *progs, int n,
 			wrapped[i] = progtime_wrap(fds[i], in, false);
 			fds[i] = bench_prog_fd(wrapped[i], "again");
 		}
-		progtime_round(fds[i], in, &progs[i].verdict);	/* warm up */
+		progtime_round(fds[i], in, &progs[i].verdict); /* warm up */
 	}
 	for (int round = 0; round < in->rounds; round++)
 		for (int i = 0; i < n; i++)
-			ns[i][round] = progtime_round(fds[i], in,
-						      &progs[i].verdict);
+			ns[i][round] =
+				progtime_round(fds[i], in, &progs[i].verdict);
 	for (int i = 0; i < n; i++) {
 		qsort(ns[i], (size_t)in->rounds, sizeof(double),
 		      progtime_compare);

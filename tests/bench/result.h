@@ -17,15 +17,15 @@
 
 enum result_aim {
 	RESULT_NO_AIM,
-	RESULT_AT_LEAST,	/* value >= ratio * baseline */
-	RESULT_AT_MOST,		/* value <= ratio * baseline */
+	RESULT_AT_LEAST, /* value >= ratio * baseline */
+	RESULT_AT_MOST,	 /* value <= ratio * baseline */
 };
 
 struct result_figure {
-	const char *name;	/* what was measured, ours */
+	const char *name; /* what was measured, ours */
 	const char *unit;
 	double value;
-	const char *base_name;	/* NULL = no baseline */
+	const char *base_name; /* NULL = no baseline */
 	double base_value;
 	enum result_aim aim;
 	double ratio;
@@ -82,18 +82,18 @@ static inline void result_write_json(const char *path,
 
 		result_aim_text(f, aim, sizeof(aim));
 		json_array_append_new(
-			list, json_pack("{s:s, s:f, s:s, s:s?, s:o}", "name",
-					f->name, "value", f->value, "unit",
-					f->unit, "aim", *aim ? aim : NULL,
-					"met",
-					*aim ? json_boolean(result_met(f)) :
-					       json_null()));
+			list,
+			json_pack("{s:s, s:f, s:s, s:s?, s:o}", "name", f->name,
+				  "value", f->value, "unit", f->unit, "aim",
+				  *aim ? aim : NULL, "met",
+				  *aim ? json_boolean(result_met(f))
+				       : json_null()));
 		if (f->base_name)
 			json_array_append_new(
-				list, json_pack("{s:s, s:f, s:s, s:n, s:n}",
-						"name", f->base_name, "value",
-						f->base_value, "unit", f->unit,
-						"aim", "met"));
+				list,
+				json_pack("{s:s, s:f, s:s, s:n, s:n}", "name",
+					  f->base_name, "value", f->base_value,
+					  "unit", f->unit, "aim", "met"));
 	}
 	if (json_dump_file(root, path, JSON_INDENT(2) | JSON_REAL_PRECISION(6)))
 		die("%s: cannot write", path);
@@ -102,12 +102,12 @@ static inline void result_write_json(const char *path,
 
 /* ---- the picture ---- */
 
-#define SVG_WIDTH	760
-#define SVG_LEFT	24
-#define SVG_TOP		64
-#define SVG_GROUP	112	/* height of one figure */
-#define SVG_BAR		26
-#define SVG_BAR_MAX	560	/* length of the longest bar */
+#define SVG_WIDTH   760
+#define SVG_LEFT    24
+#define SVG_TOP	    64
+#define SVG_GROUP   112 /* height of one figure */
+#define SVG_BAR	    26
+#define SVG_BAR_MAX 560 /* length of the longest bar */
 
 static inline void svg_text(FILE *out, double x, double y, const char *style,
 			    const char *text)

@@ -59,7 +59,8 @@ static void parse_options(int argc, char **argv, struct options *o)
 			o->dev = optarg;
 			break;
 		case 'q':
-			o->queue = (uint32_t)parse_number("queue", optarg, 0, 63);
+			o->queue =
+				(uint32_t)parse_number("queue", optarg, 0, 63);
 			break;
 		case 'c':
 			o->cpu = (int)parse_number("cpu", optarg, 0, 1023);

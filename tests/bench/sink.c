@@ -79,9 +79,9 @@ static void parse_options(int argc, char **argv, struct options *o)
 
 struct source {
 	const char *dev;
-	int map_fd;		/* -1 = the device's counters */
+	int map_fd; /* -1 = the device's counters */
 	int n_cpus;
-	struct sink_count *per_cpu;	/* owned */
+	struct sink_count *per_cpu; /* owned */
 };
 
 static uint64_t read_packets(struct source *src)
@@ -125,8 +125,8 @@ static void measure(const struct options *o, struct source *src)
 		}
 	} while (!over && !stop_requested);
 	/* The window began when the first ones had been counted. */
-	bench_print(o->json, "sink",
-		    o->seconds > 0 ? packets - first : packets, now);
+	bench_print(o->json, "sink", o->seconds > 0 ? packets - first : packets,
+		    now);
 }
 
 int main(int argc, char **argv)

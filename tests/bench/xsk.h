@@ -17,13 +17,13 @@
 #include "bench.h"
 
 #ifndef XDP_MAX_TX_SKB_BUDGET
-#define XDP_MAX_TX_SKB_BUDGET	9	/* in the headers since Linux 6.18 */
+#define XDP_MAX_TX_SKB_BUDGET 9 /* in the headers since Linux 6.18 */
 #endif
 
-#define BENCH_RING	2048
+#define BENCH_RING 2048
 
 struct bench_area {
-	uint8_t *mem;		/* owned */
+	uint8_t *mem; /* owned */
 	uint32_t frame_size;
 	uint32_t n_frames;
 };
@@ -35,7 +35,7 @@ struct bench_xsk {
 	struct xsk_ring_cons comp;
 	struct xsk_umem *umem;
 	struct xsk_socket *xsk;
-	int fd;			/* xsk's, borrowed */
+	int fd; /* xsk's, borrowed */
 };
 
 static inline void bench_area_open(struct bench_area *area, uint32_t n_frames,
@@ -84,9 +84,8 @@ static inline void bench_xsk_open(struct bench_xsk *x, struct bench_area *area,
 		die("AF_XDP socket on %s queue %u: %s", dev, queue,
 		    strerror(-err));
 	x->fd = xsk_socket__fd(x->xsk);
-	if (tx_budget &&
-	    setsockopt(x->fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &tx_budget,
-		       sizeof(tx_budget)))
+	if (tx_budget && setsockopt(x->fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET,
+				    &tx_budget, sizeof(tx_budget)))
 		die("XDP_MAX_TX_SKB_BUDGET %u: %s", tx_budget, strerror(errno));
 }
 
@@ -98,8 +97,8 @@ static inline void bench_xsk_close(struct bench_xsk *x)
 
 /* Posts frames @first..@first+@n-1 of @area to the fill ring. */
 static inline void bench_xsk_fill(struct bench_xsk *x,
-				  const struct bench_area *area,
-				  uint32_t first, uint32_t n)
+				  const struct bench_area *area, uint32_t first,
+				  uint32_t n)
 {
 	uint32_t pos;
 

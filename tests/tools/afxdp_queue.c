@@ -17,8 +17,8 @@
 
 #include "framegen.h"
 
-#define N_FRAMES	256
-#define CHUNK		4096
+#define N_FRAMES 256
+#define CHUNK	 4096
 
 struct options {
 	struct frame_spec spec;
@@ -83,8 +83,8 @@ static void parse_options(int argc, char **argv, struct options *o)
 			parse_mac("smac", optarg, o->spec.smac);
 			break;
 		case 'v':
-			o->spec.vlan = (uint16_t)parse_number("vlan", optarg, 0,
-							      4094);
+			o->spec.vlan =
+				(uint16_t)parse_number("vlan", optarg, 0, 4094);
 			break;
 		case 'z':
 			o->spec.min = (uint32_t)parse_number(
@@ -120,12 +120,12 @@ static void parse_options(int argc, char **argv, struct options *o)
 }
 
 struct sender {
-	struct xsk_ring_prod fill;	/* not used: libxdp wants one */
+	struct xsk_ring_prod fill; /* not used: libxdp wants one */
 	struct xsk_ring_cons comp;
 	struct xsk_ring_prod tx;
 	struct xsk_umem *umem;
 	struct xsk_socket *xsk;
-	uint8_t *mem;			/* owned */
+	uint8_t *mem; /* owned */
 	uint32_t in_flight;
 };
 
@@ -170,7 +170,8 @@ static void drain(struct sender *s)
 {
 	uint32_t pos, n;
 
-	if (sendto(xsk_socket__fd(s->xsk), NULL, 0, MSG_DONTWAIT, NULL, 0) < 0 &&
+	if (sendto(xsk_socket__fd(s->xsk), NULL, 0, MSG_DONTWAIT, NULL, 0) <
+		    0 &&
 	    errno != EAGAIN && errno != EBUSY && errno != ENOBUFS)
 		die("sending: %s", strerror(errno));
 	n = xsk_ring_cons__peek(&s->comp, N_FRAMES, &pos);

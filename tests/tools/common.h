@@ -20,14 +20,14 @@
 #include <string.h>
 #include <time.h>
 
-#define NSEC_PER_SEC	1000000000ull
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define NSEC_PER_SEC  1000000000ull
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Exit codes of every tool. */
 enum {
 	EXIT_OK = 0,
-	EXIT_FAILED = 1,	/* ran, and the result is not what was asked */
-	EXIT_USAGE = 2,		/* options or environment: nothing was tried */
+	EXIT_FAILED = 1, /* ran, and the result is not what was asked */
+	EXIT_USAGE = 2,	 /* options or environment: nothing was tried */
 };
 
 /* Prints "PROGRAM: message" and ends the program with EXIT_USAGE. What the

@@ -14,19 +14,19 @@
 #include "common.h"
 #include "packet.h"
 
-#define FRAME_MIN	60	/* bytes without FCS and without tag */
+#define FRAME_MIN	60 /* bytes without FCS and without tag */
 #define FRAME_MAX	3512
-#define FRAME_ETHERTYPE	0x88b5	/* IEEE 802: local experimental */
+#define FRAME_ETHERTYPE 0x88b5 /* IEEE 802: local experimental */
 
 enum frame_mix { FRAME_MIX_ALL, FRAME_MIX_RAW, FRAME_MIX_IP };
 
 struct frame_spec {
 	uint32_t seed;
-	uint32_t min;		/* FRAME_MIN.. */
-	uint32_t max;		/* min..FRAME_MAX */
+	uint32_t min; /* FRAME_MIN.. */
+	uint32_t max; /* min..FRAME_MAX */
 	uint8_t dmac[6];
 	uint8_t smac[6];
-	uint16_t vlan;		/* 0 = untagged */
+	uint16_t vlan; /* 0 = untagged */
 	enum frame_mix mix;
 	struct in_addr src4, dst4;
 	struct in6_addr src6, dst6;
@@ -36,10 +36,10 @@ struct frame_marker {
 	uint32_t magic;
 	uint32_t seed;
 	uint32_t seq;
-	uint32_t check;		/* of the three */
+	uint32_t check; /* of the three */
 };
 
-#define FRAME_MAGIC	0x46524d31u
+#define FRAME_MAGIC 0x46524d31u
 
 static inline void frame_spec_init(struct frame_spec *spec)
 {
@@ -92,7 +92,8 @@ static inline enum frame_kind frame_pick(const struct frame_spec *spec,
 	if (spec->mix != FRAME_MIX_RAW)
 		for (int kind = FRAME_UDP4; kind < FRAME_N_KINDS; kind++)
 			if (ETH_HLEN + frame_header_len(kind) +
-				    sizeof(struct frame_marker) <= size)
+				    sizeof(struct frame_marker) <=
+			    size)
 				fits[n++] = kind;
 	return n ? fits[random_next(rng) % n] : FRAME_RAW;
 }
@@ -104,8 +105,8 @@ static inline void frame_put_ip(const struct frame_spec *spec, uint8_t *l3,
 	bool v6 = kind == FRAME_UDP6 || kind == FRAME_TCP6;
 	bool udp = kind == FRAME_UDP4 || kind == FRAME_UDP6;
 	uint8_t proto = udp ? IPPROTO_UDP : IPPROTO_TCP;
-	size_t l4_len = len - (v6 ? sizeof(struct ip6_hdr) :
-				    sizeof(struct iphdr));
+	size_t l4_len =
+		len - (v6 ? sizeof(struct ip6_hdr) : sizeof(struct iphdr));
 	uint16_t sport = (uint16_t)(1024 + random_next(rng) % 60000);
 	uint16_t dport = (uint16_t)(1024 + random_next(rng) % 60000);
 	uint8_t *l4;
@@ -134,7 +135,9 @@ static inline size_t frame_make(const struct frame_spec *spec, uint32_t seq,
 		FRAME_ETHERTYPE, ETH_P_IP, ETH_P_IP, ETH_P_IPV6, ETH_P_IPV6,
 	};
 	struct frame_marker marker = {
-		.magic = FRAME_MAGIC, .seed = spec->seed, .seq = seq,
+		.magic = FRAME_MAGIC,
+		.seed = spec->seed,
+		.seq = seq,
 	};
 	uint64_t rng = ((uint64_t)spec->seed << 32) | seq;
 	uint32_t size = spec->min, spread = spec->max - spec->min + 1;

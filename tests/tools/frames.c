@@ -16,8 +16,8 @@
 #include "tap.h"
 
 /* A kernel's socket buffer that holds any run of this tool. */
-#define SOCKET_BUFFER	(64 << 20)
-#define BUFFER_SIZE	(FRAME_MAX + 256)
+#define SOCKET_BUFFER (64 << 20)
+#define BUFFER_SIZE   (FRAME_MAX + 256)
 
 struct options {
 	struct frame_spec spec;
@@ -95,8 +95,8 @@ static bool parse_spec_option(int opt, struct frame_spec *spec)
 {
 	switch (opt) {
 	case 's':
-		spec->seed = (uint32_t)parse_number("seed", optarg, 0,
-						    UINT32_MAX);
+		spec->seed =
+			(uint32_t)parse_number("seed", optarg, 0, UINT32_MAX);
 		return true;
 	case 'm':
 		spec->min = (uint32_t)parse_number("min", optarg, FRAME_MIN,
@@ -152,12 +152,12 @@ static void parse_options(int argc, char **argv, struct options *o)
 			o->pps = parse_number("pps", optarg, 0, 100000000);
 			break;
 		case 't':
-			o->timeout_ms = parse_number("timeout-ms", optarg, 1,
-						     3600000);
+			o->timeout_ms =
+				parse_number("timeout-ms", optarg, 1, 3600000);
 			break;
 		case 'l':
-			o->linger_ms = parse_number("linger-ms", optarg, 0,
-						    3600000);
+			o->linger_ms =
+				parse_number("linger-ms", optarg, 0, 3600000);
 			break;
 		case 'T':
 			o->tap = true;
@@ -239,9 +239,9 @@ static size_t restore_tag(uint8_t *buf, size_t len, struct msghdr *msg)
 		memcpy(&aux, CMSG_DATA(cmsg), sizeof(aux));
 		if (!(aux.tp_status & TP_STATUS_VLAN_VALID) || len < 12)
 			continue;
-		tag[0] = htons(aux.tp_status & TP_STATUS_VLAN_TPID_VALID ?
-				       aux.tp_vlan_tpid :
-				       ETH_P_8021Q);
+		tag[0] = htons(aux.tp_status & TP_STATUS_VLAN_TPID_VALID
+				       ? aux.tp_vlan_tpid
+				       : ETH_P_8021Q);
 		tag[1] = htons(aux.tp_vlan_tci);
 		memmove(buf + 16, buf + 12, len - 12);
 		memcpy(buf + 12, tag, 4);
@@ -289,8 +289,8 @@ static void write_frame(int fd, const uint8_t *buf, size_t len)
 
 static int send_frames(const struct options *o)
 {
-	int fd = o->tap ? tap_open(o->dev, false) :
-			  open_packet_socket(o, false);
+	int fd = o->tap ? tap_open(o->dev, false)
+			: open_packet_socket(o, false);
 	uint8_t buf[BUFFER_SIZE];
 	uint64_t start = now_ns();
 	uint32_t seq;
@@ -310,15 +310,15 @@ static int send_frames(const struct options *o)
 
 struct check {
 	const struct options *o;
-	uint8_t *times;		/* owned: arrivals of each frame, up to 255 */
-	uint32_t arrived;	/* different ones, right or wrong */
-	uint32_t next;		/* number after the highest so far */
+	uint8_t *times;	  /* owned: arrivals of each frame, up to 255 */
+	uint32_t arrived; /* different ones, right or wrong */
+	uint32_t next;	  /* number after the highest so far */
 	uint32_t right;
 	uint32_t duplicated;
 	uint32_t reordered;
-	uint32_t corrupted;	/* numbered, and not as they were sent */
-	uint32_t unknown;	/* from our sender, without a valid number */
-	bool shown;		/* the first difference was printed */
+	uint32_t corrupted; /* numbered, and not as they were sent */
+	uint32_t unknown;   /* from our sender, without a valid number */
+	bool shown;	    /* the first difference was printed */
 };
 
 static void print_hex(const char *what, const uint8_t *buf, size_t len,
@@ -448,16 +448,16 @@ static void receive(struct check *c, int fd)
 	ssize_t len;
 
 	while (!stop_requested) {
-		wait_ns = 1000000ull * (c->arrived == o->count ? o->linger_ms :
-								 o->timeout_ms);
+		wait_ns = 1000000ull * (c->arrived == o->count ? o->linger_ms
+							       : o->timeout_ms);
 		if (now_ns() - last >= wait_ns)
 			break;
-		poll(&pfd, 1, (int)(wait_ns / 1000000 < 20 ?
-					    wait_ns / 1000000 : 20));
+		poll(&pfd, 1,
+		     (int)(wait_ns / 1000000 < 20 ? wait_ns / 1000000 : 20));
 		while (!stop_requested &&
 		       (len = read_frame(fd, o->tap, buf, sizeof(buf))) >= 0) {
-			size_t stored = (size_t)len < sizeof(buf) ?
-						(size_t)len : sizeof(buf);
+			size_t stored = (size_t)len < sizeof(buf) ? (size_t)len
+								  : sizeof(buf);
 
 			if (!is_related(o, buf, stored))
 				continue;

@@ -21,7 +21,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define PACKET_MAX	(ETH_HLEN + 4 + 65535)
+#define PACKET_MAX (ETH_HLEN + 4 + 65535)
 
 /* ---- checksums (RFC 1071) ---- */
 
@@ -112,9 +112,8 @@ static inline uint8_t *packet_put_ip4(uint8_t *p, struct in_addr src,
 }
 
 static inline uint8_t *packet_put_ip6(uint8_t *p, const struct in6_addr *src,
-				      const struct in6_addr *dst,
-				      uint8_t proto, size_t l4_len,
-				      uint8_t hop_limit)
+				      const struct in6_addr *dst, uint8_t proto,
+				      size_t l4_len, uint8_t hop_limit)
 {
 	struct ip6_hdr ip = {
 		.ip6_flow = htonl(6u << 28),
