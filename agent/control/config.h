@@ -115,6 +115,7 @@ struct config {
 	char control_group[CONFIG_NAME_MAX];	/* empty = leave */
 	int log_level;			/* enum log_level */
 	uint32_t heartbeat_timeout_ms;
+	bool metadata;			/* XDP to agent, in front of packets */
 
 	/* memory: */
 	uint32_t frames;		/* total, all pools together */
@@ -152,7 +153,8 @@ struct config {
  *	FILE:LINE:COL: PATH: VALUE: WHAT IS ALLOWED
  *
  * (FILE: MESSAGE for a file that cannot be opened). -EINVAL: the content is
- * wrong. Touches nothing but the file. Any thread.
+ * wrong. Reads nothing but the file and the user database (owner:), changes
+ * nothing. The line is printable ASCII. Any thread.
  */
 int config_load(const char *path, struct config **ret_config,
 		char *err, size_t err_size);

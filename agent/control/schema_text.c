@@ -131,93 +131,60 @@ static void allowed_choice(const struct schema_key *key, char *ret, size_t size)
 		append(ret, size, " (%s)", key->unit);
 }
 
+/* What the other types take. With a tail there is a number between the two:
+ * the largest, or of a string, the most characters. */
+static const struct type_text {
+	const char *head;
+	const char *tail;
+} type_texts[] = {
+	[SCHEMA_MAP] = { "\"key: value\" lines, indented below it", NULL },
+	[SCHEMA_LIST] = { "a list of entries with keys of their own "
+			  "(\"- key: value\")",
+			  NULL },
+	[SCHEMA_BOOL] = { "true or false", NULL },
+	[SCHEMA_NAME] = { "a name of at most ",
+			  " characters: a-z and 0-9, after the first also . _ "
+			  "-" },
+	[SCHEMA_PORT] = { "the name of an uplink or a VM", NULL },
+	[SCHEMA_IFNAME] = { "the name of a network device: at most ",
+			    " printable characters, without space, / and :" },
+	[SCHEMA_PATH] = { "an absolute path of at most ", " bytes, printable" },
+	[SCHEMA_NETNS] = { "a name in /run/netns or an absolute path, of at "
+			   "most ",
+			   " printable characters" },
+	[SCHEMA_MODE] = { "an octal number from 0000 to 0777 with a leading "
+			  "0, such as 0660",
+			  NULL },
+	[SCHEMA_GROUP] = { "a group name of at most ", " characters, or none" },
+	[SCHEMA_USER] = { "a user id, the name of a user of this host, or "
+			  "anybody",
+			  NULL },
+	[SCHEMA_MAC] = { "a unicast MAC address such as 52:54:00:12:34:56",
+			 NULL },
+	[SCHEMA_ADDR] = { "an IPv4 or IPv6 address such as 192.0.2.7 or "
+			  "2001:db8::7",
+			  NULL },
+	[SCHEMA_VLANS] = { "all, a VLAN from 0 to ",
+			   ", or a range such as 100-199" },
+	[SCHEMA_LISTEN] = { "off, or an address and a port such as "
+			    "127.0.0.1:9750 or \"[::1]:9750\"",
+			    NULL },
+};
+
 void schema_allowed_item(const struct schema_key *key, char *ret, size_t size)
 {
+	const struct type_text *text = &type_texts[key->type];
+
 	ret[0] = '\0';
-	switch (key->type) {
-	case SCHEMA_MAP:
-		append(ret, size, "\"key: value\" lines, indented below it");
-		break;
-	case SCHEMA_LIST:
-		append(ret, size,
-		       "a list of entries with keys of their own "
-		       "(\"- key: value\")");
-		break;
-	case SCHEMA_NUMBER:
+	if (key->type == SCHEMA_NUMBER)
 		allowed_number(key, ret, size);
-		break;
-	case SCHEMA_BOOL:
-		append(ret, size, "true or false");
-		break;
-	case SCHEMA_CHOICE:
-	case SCHEMA_NUMBER_CHOICE:
+	else if (key->choices)
 		allowed_choice(key, ret, size);
-		break;
-	case SCHEMA_NAME:
-		append(ret, size,
-		       "a name of at most %zu characters: a-z and 0-9, after "
-		       "the first also . _ -",
-		       key->size - 1);
-		break;
-	case SCHEMA_PORT:
-		append(ret, size, "the name of an uplink or a VM");
-		break;
-	case SCHEMA_IFNAME:
-		append(ret, size,
-		       "the name of a network device: at most %zu printable "
-		       "characters, without space, / and :",
-		       key->size - 1);
-		break;
-	case SCHEMA_PATH:
-		append(ret, size,
-		       "an absolute path of at most %zu bytes, printable",
-		       key->size - 1);
-		break;
-	case SCHEMA_NETNS:
-		append(ret, size,
-		       "a name in /run/netns or an absolute path, of at most "
-		       "%zu printable characters",
-		       key->size - 1);
-		break;
-	case SCHEMA_MODE:
-		append(ret, size,
-		       "an octal number from 0000 to 0%o with a "
-		       "leading 0, such as 0660",
-		       key->max);
-		break;
-	case SCHEMA_GROUP:
-		append(ret, size,
-		       "a group name of at most %zu characters, or "
-		       "none",
-		       key->size - 1);
-		break;
-	case SCHEMA_USER:
-		append(ret, size,
-		       "a user id, the name of a user of this "
-		       "host, or anybody");
-		break;
-	case SCHEMA_MAC:
-		append(ret, size,
-		       "a unicast MAC address such as "
-		       "52:54:00:12:34:56");
-		break;
-	case SCHEMA_ADDR:
-		append(ret, size,
-		       "an IPv4 or IPv6 address such as 192.0.2.7 "
-		       "or 2001:db8::7");
-		break;
-	case SCHEMA_VLANS:
-		append(ret, size,
-		       "all, a VLAN from 0 to %u, or a range such "
-		       "as 100-199",
-		       key->max);
-		break;
-	case SCHEMA_LISTEN:
-		append(ret, size,
-		       "off, or an address and a port such as "
-		       "127.0.0.1:9750 or \"[::1]:9750\"");
-		break;
-	}
+	else if (text->tail)
+		append(ret, size, "%s%zu%s", text->head,
+		       key->max ? key->max : key->size - 1, text->tail);
+	else
+		append(ret, size, "%s", text->head);
 }
 
 void schema_allowed(const struct schema_key *key, char *ret, size_t size)

@@ -548,6 +548,37 @@ static void table_is_complete(void **state)
 	}
 }
 
+/* The man page's list has each key as an item, in the table's order. */
+static void printed_keys(void **state)
+{
+	FILE *file = tmpfile();
+	int saved = dup(STDOUT_FILENO);
+	static char text[65536];
+	const char *p = text;
+
+	(void)state;
+	assert_non_null(file);
+	fflush(stdout);
+	dup2(fileno(file), STDOUT_FILENO);
+	config_print_keys_mdoc();
+	fflush(stdout);
+	dup2(saved, STDOUT_FILENO);
+	close(saved);
+	rewind(file);
+	assert_in_range(fread(text, 1, sizeof(text) - 1, file), 1,
+			sizeof(text) - 2);
+	fclose(file);
+	for (size_t i = 0; i < schema_n_keys; i++) {
+		char item[128];
+
+		snprintf(item, sizeof(item), "\n.It Sy %s\n",
+			 schema_keys[i].path);
+		p = strstr(p, item);
+		if (!p)
+			fail_msg("%s", item);
+	}
+}
+
 /* ---- files ---- */
 
 static void example_files(void **state)
@@ -739,6 +770,7 @@ int main(void)
 		cmocka_unit_test(largest_mtus),
 		cmocka_unit_test(every_key_is_accepted),
 		cmocka_unit_test(table_is_complete),
+		cmocka_unit_test(printed_keys),
 		cmocka_unit_test(example_files),
 		cmocka_unit_test(files_that_cannot_be_read),
 		cmocka_unit_test(size_limits),
