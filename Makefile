@@ -20,7 +20,7 @@ VERSION	:= $(shell git describe --tags --always --dirty 2>/dev/null || \
 
 WARN	:= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	   -Wpointer-arith -Wvla -Werror
-SANFLAGS := $(if $(SAN),-fsanitize=address,undefined \
+SANFLAGS := $(if $(SAN),-fsanitize=address -fsanitize=undefined \
 			-fno-sanitize-recover=all -fno-omit-frame-pointer) \
 	    $(if $(TSAN),-fsanitize=thread)
 CFLAGS	?= -O2 -g

@@ -79,9 +79,7 @@ stage check_source_vm(struct pass *s)
 	entry = source_find(s, data + 6);
 	is_static = entry && entry->flags & FDB_F_STATIC;
 	is_here = entry && entry->port == s->in_port;
-	if (s->in->flags & PORT_F_CHECK_MAC && !(is_static && is_here))
-		return PKT_src_mac;
-	if (is_static && !is_here)
+	if (is_static ? !is_here : s->in->flags & PORT_F_CHECK_MAC)
 		return PKT_src_mac;
 	learn(s, entry);
 	return STAGE_NEXT;

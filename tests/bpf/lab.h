@@ -243,7 +243,8 @@ static inline void lab_set_addr(struct lab *lab, uint16_t port, uint8_t family,
 	map_set(lab->skel->maps.vm_addrs, &key, &val);
 }
 
-/* CLOCK_MONOTONIC @age_ms ago; the timeout is a second. */
+/* CLOCK_MONOTONIC @age_ms ago; the timeout is a second. An agent that has left
+ * counts as gone whatever the timeout. */
 static inline void lab_set_heartbeat(struct lab *lab, bool gone, int64_t age_ms)
 {
 	const uint32_t zero = 0;
@@ -254,7 +255,7 @@ static inline void lab_set_heartbeat(struct lab *lab, bool gone, int64_t age_ms)
 	state.heartbeat_ns = now.tv_sec * 1000000000ull + now.tv_nsec -
 			     age_ms * 1000000;
 	if (gone)
-		state.heartbeat_ns = 0;
+		state = (struct agent_state){ .timeout_ns = INT64_MAX };
 	map_set(lab->skel->maps.agent_state, &zero, &state);
 }
 
