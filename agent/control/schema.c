@@ -77,6 +77,11 @@ const struct schema_key schema_keys[] = {
 	  .text = "After so long without a sign of life from the agent the "
 		  "BPF programs stop handing packets to it, and the kernel "
 		  "forwards alone what it can." },
+	{ .path = "agent.metadata", .type = SCHEMA_BOOL,
+	  IN(struct config, metadata), .def = "true",
+	  .text = "Whether the BPF programs put what they found out in front "
+		  "of each packet. With false the agent parses each packet "
+		  "again, as it does for drivers that carry no metadata." },
 
 	/* ---- memory ---- */
 	{ .path = "memory", .type = SCHEMA_MAP,

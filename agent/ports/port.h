@@ -79,7 +79,6 @@ struct queue {
 	uint32_t index;			/* queue number on the device */
 	uint32_t id;			/* in the ledger */
 	uint32_t worker;		/* who serves it */
-	uint32_t share_size;		/* entries of a VM's ring here */
 	uint32_t slack;			/* frames posted beyond the limits */
 	struct share primary;
 	/* A: counted by the worker */

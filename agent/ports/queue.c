@@ -47,7 +47,6 @@ int queue_open(const struct arena *arena, struct port *port,
 	queue->index = opts->index;
 	queue->id = opts->id;
 	queue->worker = opts->worker;
-	queue->share_size = round_up_pow2(opts->share_max);
 	queue->slack = opts->slack;
 	queue->primary.queue = queue;
 	queue->primary.rx.fd = -1;
@@ -100,20 +99,17 @@ uint32_t queue_reclaim(struct arena *arena, struct frame_cache *cache,
 }
 
 int share_open(struct queue *queue, struct port *to, uint32_t limit,
-	       struct share **ret_share)
+	       uint32_t max, struct share **ret_share)
 {
 	struct share *share = calloc(1, sizeof(*share));
-	uint32_t size = queue->share_size;
 	int err;
 
 	if (!share)
 		return -ENOMEM;
 	share->to = to;
 	share->queue = queue;
-	if (size < limit)
-		size = round_up_pow2(limit);
 	err = rx_ring_open(&share->rx, &queue->umem, queue->port->ifname,
-			   queue->index, size, limit);
+			   queue->index, round_up_pow2(max), limit);
 	if (err) {
 		share_close(share);
 		return err;

@@ -22,7 +22,6 @@ struct queue_opts {
 	uint32_t slack;
 	uint32_t fill_max;	/* frames that may ever be posted */
 	uint32_t out_max;	/* frames that may be sent at one time */
-	uint32_t share_max;	/* entries a VM's ring is made for */
 	enum umem_copy copy;
 };
 
@@ -41,9 +40,10 @@ void queue_close(struct queue *queue);
 uint32_t queue_reclaim(struct arena *arena, struct frame_cache *cache,
 		       enum frame_place place, uint32_t who);
 
-/* A VM's receive-only share of @queue. Not attached yet. */
+/* A VM's receive-only share of @queue, of @limit frames now and @max at most.
+ * Not attached yet. */
 int share_open(struct queue *queue, struct port *to, uint32_t limit,
-	       struct share **ret_share);
+	       uint32_t max, struct share **ret_share);
 /* Frees a share that is attached to no queue. NULL is allowed. */
 void share_close(struct share *share);
 

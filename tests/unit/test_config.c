@@ -35,6 +35,7 @@ static const char all_keys[] =
 	"  control: {path: /run/ctl, mode: 0o600, group: netadm}\n"
 	"  log_level: debug\n"
 	"  heartbeat_timeout_ms: 60000\n"
+	"  metadata: false\n"
 	"memory: {frames: 4194304, frame_size: 2048, hugepages: require}\n"
 	"workers: {cores: [3, 1023, 0], idle_us: 0}\n"
 	"metrics: {listen: \"[::1]:65535\"}\n"
@@ -123,6 +124,7 @@ static void defaults_of_the_host(void **state)
 	assert_string_equal(c->control_group, "");
 	assert_int_equal(c->log_level, LOG_LEVEL_INFO);
 	assert_int_equal(c->heartbeat_timeout_ms, 1000);
+	assert_true(c->metadata);
 	assert_int_equal(c->frames, 65536);
 	assert_int_equal(c->frame_size, 4096);
 	assert_int_equal(c->hugepages, WANT_AUTO);
@@ -203,6 +205,7 @@ static void values_of_the_host(void **state)
 	assert_string_equal(c->control_group, "netadm");
 	assert_int_equal(c->log_level, LOG_LEVEL_DEBUG);
 	assert_int_equal(c->heartbeat_timeout_ms, 60000);
+	assert_false(c->metadata);
 	assert_int_equal(c->frames, 4194304);
 	assert_pos(c->frames_pos, 7, 18);
 	assert_int_equal(c->frame_size, 2048);

@@ -1,0 +1,492 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* The agent's start, stop and clockwork: see agent.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "base/base.h"
+#include "base/log.h"
+#include "control/agent.h"
+#include "control/lifecycle.h"
+#include "control/networks.h"
+#include "policy/pool.h"
+#include "switching/worker.h"
+
+/* ---- start ---- */
+
+/* One agent per run directory, and so per set of pins and sockets. */
+static int take_lock(struct agent *agent, char *err, size_t err_size)
+{
+	char path[300];
+	int ret;
+
+	if (mkdir(agent->config->run_dir, 0755) < 0 && errno != EEXIST) {
+		ret = -errno;
+		snprintf(err, err_size, "agent.run_dir: %s: %s",
+			 agent->config->run_dir, strerror(-ret));
+		return ret;
+	}
+	snprintf(path, sizeof(path), "%s/lock", agent->config->run_dir);
+	agent->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (agent->lock_fd >= 0 && !flock(agent->lock_fd, LOCK_EX | LOCK_NB))
+		return 0;
+	ret = -errno;
+	snprintf(err, err_size, "%s: %s", path,
+		 ret == -EWOULDBLOCK ? "another pktagent runs there" :
+				       strerror(-ret));
+	return ret;
+}
+
+static int start_switch(struct agent *agent, char *err, size_t err_size)
+{
+	const struct config *config = agent->config;
+	uint32_t last = 0;
+	struct vswitch_opts opts = {
+		.n_frames = config->frames,
+		.frame_size = config->frame_size,
+		.pages = config->hugepages == WANT_REQUIRE ? ARENA_PAGES_HUGE :
+			 config->hugepages == WANT_OFF	   ? ARENA_PAGES_SMALL :
+							     ARENA_PAGES_AUTO,
+		.cores = config->cores,
+		.n_cores = config->n_cores,
+		.idle_us = config->idle_us,
+	};
+	cpu_set_t cpus;
+	int ret;
+
+	if (!opts.n_cores) {
+		/* The last core we may run on: the first often has the
+		 * interrupts. */
+		CPU_ZERO(&cpus);
+		sched_getaffinity(0, sizeof(cpus), &cpus);
+		for (uint32_t i = 0; i < CPU_SETSIZE; i++)
+			if (CPU_ISSET(i, &cpus))
+				last = i;
+		opts.cores = &last;
+		opts.n_cores = 1;
+	}
+	ret = vswitch_init(&agent->vs, &opts, err, err_size);
+	if (ret)
+		return ret;
+	if (agent->vs.arena.huge)
+		log_info("memory: %u frames of %u bytes in 2-MiB pages",
+			 config->frames, config->frame_size);
+	else if (config->hugepages == WANT_OFF)
+		log_info("memory: %u frames of %u bytes in small pages",
+			 config->frames, config->frame_size);
+	else
+		log_warning("memory: %u frames of %u bytes in small pages, which is slower: %s",
+			    config->frames, config->frame_size,
+			    agent->vs.arena.why);
+	return 0;
+}
+
+/* What is wrong with the configuration on this host is found before anything
+ * on it is touched. */
+static int check_devices(const struct config *config, char *err,
+			 size_t err_size)
+{
+	struct link_info info;
+
+	for (uint32_t i = 0; i < config->n_uplinks; i++) {
+		const struct config_uplink *u = &config->uplinks[i];
+
+		if (link_get(u->device, &info) == -ENODEV) {
+			snprintf(err, err_size,
+				 "%s:%d:%d: uplinks[%u].device: %s: no such device; see: ip link",
+				 config->file, u->device_pos.line,
+				 u->device_pos.col, i, u->device);
+			return -EINVAL;
+		}
+	}
+	for (uint32_t i = 0; i < config->n_vms; i++) {
+		const struct config_device *d = &config->vms[i].device;
+
+		if (!d->create && link_get(d->name, &info) == -ENODEV) {
+			snprintf(err, err_size,
+				 "%s:%d:%d: vms[%u].device.name: %s: no such device; make it, or set device.create: true",
+				 config->file, d->name_pos.line,
+				 d->name_pos.col, i, d->name);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static int check_pools(const struct config *config, uint32_t n_workers,
+		       char *err, size_t err_size)
+{
+	uint32_t n_queues[CONFIG_MAX_UPLINKS];
+	struct link_info info;
+
+	for (uint32_t i = 0; i < config->n_uplinks; i++) {
+		const struct config_uplink *u = &config->uplinks[i];
+
+		n_queues[i] = 1;
+		if (!link_get(u->device, &info))
+			n_queues[i] = link_queues(&info);
+		if (u->queues)
+			n_queues[i] = min_u32(u->queues, n_queues[i]);
+	}
+	return pool_admit(config, n_queues, n_workers, err, err_size);
+}
+
+/* An uplink that cannot be brought up ends the start: the agent would be of no
+ * use. A VM that is not there yet does not. */
+static int start_ports(struct agent *agent, char *err, size_t err_size)
+{
+	const struct config *config = agent->config;
+	struct port *port;
+	int ret;
+
+	for (uint32_t i = 0; i < config->n_uplinks; i++) {
+		ret = lifecycle_new_uplink(agent, &config->uplinks[i], &port);
+		if (!ret)
+			ret = lifecycle_up(agent, port);
+		else
+			port = NULL;
+		if (ret) {
+			snprintf(err, err_size, "uplink %s: %s",
+				 config->uplinks[i].name,
+				 port ? port->why : strerror(-ret));
+			return ret;
+		}
+	}
+	for (uint32_t i = 0; i < config->n_vms; i++) {
+		ret = lifecycle_new_vm(agent, &config->vms[i], &port);
+		if (ret) {
+			snprintf(err, err_size, "vm %s: %s",
+				 config->vms[i].name, strerror(-ret));
+			return ret;
+		}
+		if (!lifecycle_up(agent, port))
+			continue;
+		/* Somebody else's program stays, and has to be dealt with. */
+		if (port->state == PORT_STATE_DOWN) {
+			snprintf(err, err_size, "vm %s: %s", port->name,
+				 port->why);
+			return -EPERM;
+		}
+		log_warning("%s: down: %s", port->name, port->why);
+	}
+	return 0;
+}
+
+static int start(struct agent *agent, char *err, size_t err_size)
+{
+	const struct config *config = agent->config;
+	uint32_t n_taken = 0, n_workers, n_stale;
+	char path[300];
+	int ret;
+
+	n_workers = config->n_cores ? config->n_cores : 1;
+	ret = check_devices(config, err, err_size);
+	if (!ret)
+		ret = check_pools(config, n_workers, err, err_size);
+	if (ret)
+		return -EINVAL;
+	ret = take_lock(agent, err, err_size);
+	if (ret)
+		return ret;
+	ret = start_switch(agent, err, err_size);
+	if (ret)
+		return ret;
+	ret = datapath_open(config->bpffs, config->heartbeat_timeout_ms,
+			    config->metadata, &agent->dp, &n_taken, err,
+			    err_size);
+	if (ret)
+		return ret;
+	if (n_taken)
+		log_info("took over %u BPF maps of an earlier process in %s",
+			 n_taken, config->bpffs);
+	snprintf(path, sizeof(path), "%s/devices.json", config->run_dir);
+	agent->journal = device_journal_open(path);
+	if (!agent->journal) {
+		snprintf(err, err_size, "no memory for the device journal");
+		return -ENOMEM;
+	}
+	if (device_journal_inherited(agent->journal))
+		log_info("took over %u device settings that an earlier process had changed",
+			 device_journal_inherited(agent->journal));
+	ret = start_ports(agent, err, err_size);
+	if (ret)
+		return ret;
+	networks_sweep(agent);
+	n_stale = datapath_sweep_links(agent->dp);
+	if (n_stale)
+		log_info("detached %u devices that an earlier process had attached",
+			 n_stale);
+	agent->ready = true;
+	agent_beat(agent);
+	return 0;
+}
+
+int agent_start(struct agent *agent, struct config *config, char *err,
+		size_t err_size)
+{
+	int ret;
+
+	agent->config = config;
+	agent->lock_fd = -1;
+	agent->started_ns = now_ns();
+	ret = start(agent, err, err_size);
+	if (ret)
+		agent_stop(agent);
+	return ret;
+}
+
+/* ---- stop ---- */
+
+/* Frames that no cache and no pool has, now that all queues are closed. */
+static uint32_t count_missing(struct agent *agent)
+{
+	struct vswitch *vs = &agent->vs;
+	uint32_t count[FRAME_N_PLACES], in_pool;
+
+	for (uint32_t i = 0; i < vs->n_workers; i++) {
+		worker_free(vs->workers[i]);
+		vs->workers[i] = NULL;
+	}
+	vs->n_workers = 0;
+	frame_cache_done(&vs->cache);
+	arena_count(&vs->arena, count);
+	in_pool = hostpool_free_frames(&vs->hostpool);
+	if (count[FRAME_HOST] == vs->arena.n_frames &&
+	    in_pool == vs->arena.n_frames)
+		return 0;
+	log_error("frames missing at shutdown: %u in all, host pool %u, ledger: host %u, caches %u, queues %u, out %u",
+		  vs->arena.n_frames, in_pool, count[FRAME_HOST],
+		  count[FRAME_CACHE], count[FRAME_QUEUE], count[FRAME_OUT]);
+	return vs->arena.n_frames - min_u32(in_pool, count[FRAME_HOST]);
+}
+
+uint32_t agent_stop(struct agent *agent)
+{
+	uint32_t missing = 0;
+
+	agent->ready = false;
+	if (agent->dp && agent->journal) {
+		datapath_heartbeat(agent->dp, 0);
+		for (uint32_t i = 1; i < PKT_MAX_PORTS; i++)
+			lifecycle_free(agent, agent->ports[i]);
+		device_restore(agent->journal, NULL);
+	}
+	device_journal_close(agent->journal);
+	datapath_close(agent->dp);
+	if (agent->vs.arena.ledger) {
+		missing = count_missing(agent);
+		vswitch_done(&agent->vs);
+	}
+	if (agent->lock_fd >= 0)
+		close(agent->lock_fd);
+	config_free(agent->config);
+	memset(agent, 0, sizeof(*agent));
+	agent->lock_fd = -1;
+	return missing;
+}
+
+/* ---- clockwork ---- */
+
+bool agent_beat(struct agent *agent)
+{
+	bool all = true;
+
+	for (uint32_t i = 0; i < agent->vs.n_workers; i++) {
+		const struct worker *w = agent->vs.workers[i];
+		uint64_t loops = __atomic_load_n(&w->stats.loops,
+						 __ATOMIC_RELAXED);
+
+		if (loops == agent->worker_loops[i] &&
+		    !__atomic_load_n(&w->sleeping, __ATOMIC_RELAXED))
+			all = false;
+		agent->worker_loops[i] = loops;
+	}
+	if (all && agent->ready)
+		datapath_heartbeat(agent->dp, now_ns());
+	return all;
+}
+
+void agent_tick(struct agent *agent)
+{
+	lifecycle_retry(agent);
+	networks_age(agent);
+}
+
+void agent_learn(struct agent *agent)
+{
+	uint64_t dummy;
+
+	if (read(agent->vs.learn_fd, &dummy, sizeof(dummy)) < 0 &&
+	    errno != EAGAIN)
+		log_warning("learning: %s", strerror(errno));
+	networks_learn(agent);
+}
+
+/* ---- devices ---- */
+
+static void check_device(struct agent *agent, struct port *port)
+{
+	char why[sizeof(port->why)];
+	struct link_info info;
+	int err;
+
+	if (port->state != PORT_STATE_UP) {
+		port->retry_ns = 0;
+		return;
+	}
+	err = link_get(port->ifname, &info);
+	if (err == -ENODEV || (!err && info.ifindex != port->ifindex)) {
+		snprintf(why, sizeof(why), "%s: the device has gone",
+			 port->ifname);
+		log_warning("%s: down: %s", port->name, why);
+		lifecycle_down(agent, port, PORT_STATE_ABSENT, why);
+		port->retry_ns = 0;
+		return;
+	}
+	if (!err && port->vm_config && info.vnet_hdr &&
+	    !port->vm_config->device.vnet_hdr) {
+		lifecycle_down(agent, port, PORT_STATE_DOWN,
+			       "the tap's reader has switched vnet headers on");
+		lifecycle_up(agent, port);	/* says what to do */
+		log_warning("%s: down: %s", port->name, port->why);
+		return;
+	}
+	lifecycle_refresh(agent, port);
+}
+
+void agent_device_changed(struct agent *agent, int ifindex, const char *name,
+			  bool gone)
+{
+	(void)gone;
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
+		struct port *port = agent->ports[i];
+
+		if (port && (!ifindex || port->ifindex == ifindex ||
+			     !strcmp(port->ifname, name)))
+			check_device(agent, port);
+	}
+	lifecycle_retry(agent);
+}
+
+/* ---- accessors ---- */
+
+struct port *agent_find_port(struct agent *agent, const char *name)
+{
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++)
+		if (agent->ports[i] && !strcmp(agent->ports[i]->name, name))
+			return agent->ports[i];
+	return NULL;
+}
+
+enum config_way agent_port_way(const struct port *port)
+{
+	return port->way == WAY_KERNEL && port->xmit ? WAY_KERNEL : WAY_AGENT;
+}
+
+static void add_socket(struct rx_ring_stats *sum, const struct rx_ring *rx,
+		       bool primary)
+{
+	struct rx_ring_stats stats;
+
+	if (rx_ring_get_stats(rx, &stats))
+		return;
+	sum->rx_dropped += stats.rx_dropped;
+	sum->rx_ring_full += stats.rx_ring_full;
+	if (!primary)
+		return;
+	sum->fill_empty += stats.fill_empty;
+	sum->tx_invalid += stats.tx_invalid;
+}
+
+static void add_sockets(struct agent *agent, const struct port *port,
+			struct rx_ring_stats *sum)
+{
+	for (uint32_t i = 0; i < port->n_queues; i++)
+		add_socket(sum, &port->queues[i]->primary.rx, true);
+	for (uint32_t i = 0; port->uplink && i < port->uplink->n_queues; i++) {
+		const struct queue *queue = port->uplink->queues[i];
+
+		for (uint32_t s = 1; s < queue->n_shares; s++)
+			if (queue->shares[s]->to == port)
+				add_socket(sum, &queue->shares[s]->rx, false);
+	}
+	(void)agent;
+}
+
+int agent_port_counters(struct agent *agent, const struct port *port,
+			struct port_counters *ret_counters)
+{
+	struct counter *sum = (struct counter *)ret_counters;
+	struct rx_ring_stats sockets = port->past;
+	int err;
+
+	err = datapath_get_counters(agent->dp, port->slot, ret_counters);
+	if (err)
+		return err;
+	for (uint32_t i = 0; i < agent->vs.n_workers; i++) {
+		const struct counter *c = (const struct counter *)
+			&agent->vs.workers[i]->counters[port->slot];
+
+		for (uint32_t r = 0; r < PKT_N_REASONS; r++) {
+			sum[r].packets += __atomic_load_n(&c[r].packets,
+							  __ATOMIC_RELAXED);
+			sum[r].bytes += __atomic_load_n(&c[r].bytes,
+							__ATOMIC_RELAXED);
+		}
+	}
+	add_sockets(agent, port, &sockets);
+	ret_counters->rx_ring_full.packets += sockets.rx_ring_full;
+	ret_counters->rx_dropped.packets += sockets.rx_dropped;
+	ret_counters->fill_empty.packets += sockets.fill_empty;
+	ret_counters->tx_failed.packets += sockets.tx_invalid;
+	return 0;
+}
+
+void agent_count_frames(struct agent *agent, struct agent_frames *ret_frames)
+{
+	uint32_t count[FRAME_N_PLACES];
+
+	arena_count(&agent->vs.arena, count);
+	ret_frames->total = agent->vs.arena.n_frames;
+	ret_frames->host = count[FRAME_HOST];
+	ret_frames->caches = count[FRAME_CACHE];
+	ret_frames->queues = count[FRAME_QUEUE];
+	ret_frames->out = count[FRAME_OUT];
+}
+
+static uint32_t share_used(const struct share *share)
+{
+	return __atomic_load_n(share->rx.ring.producer, __ATOMIC_ACQUIRE) -
+	       __atomic_load_n(&share->rx.ring.cached_cons, __ATOMIC_RELAXED);
+}
+
+void agent_port_pool(struct agent *agent, const struct port *port,
+		     struct agent_pool *ret_pool)
+{
+	struct agent_pool pool = {
+		.size = port->vm_config ? port->vm_config->pool.initial :
+					  pool_uplink_frames(
+						  port->uplink_config,
+						  port->n_queues),
+		.rx_limit = port->pool_rx,
+		.out_max = port->out_max,
+		.out_used = port_out_frames(port, agent->vs.n_workers),
+	};
+
+	for (uint32_t i = 0; i < port->n_queues; i++)
+		pool.posted += __atomic_load_n(&port->queues[i]->outstanding,
+					       __ATOMIC_RELAXED);
+	for (uint32_t i = 0; port->uplink && i < port->uplink->n_queues; i++) {
+		const struct queue *queue = port->uplink->queues[i];
+
+		for (uint32_t s = 1; s < queue->n_shares; s++)
+			if (queue->shares[s]->to == port)
+				pool.rx_used += share_used(queue->shares[s]);
+	}
+	*ret_pool = pool;
+}

@@ -1,0 +1,596 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* A port's life: see lifecycle.h. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <pktagent/parse.h>
+
+#include "base/base.h"
+#include "base/log.h"
+#include "control/lifecycle.h"
+#include "control/networks.h"
+#include "control/shares.h"
+#include "policy/pool.h"
+#include "ports/queue.h"
+#include "switching/worker.h"
+
+#define RETRY_NS	(1 * NS_PER_SEC)
+
+/* ---- making ---- */
+
+static uint32_t take_slot(struct agent *agent, const char *ifname)
+{
+	struct link_info info;
+	uint32_t slot = 0;
+
+	/* The slot an earlier process gave the device keeps its counters. */
+	if (!link_get(ifname, &info))
+		slot = datapath_old_slot(agent->dp, info.ifindex);
+	if (slot && !agent->ports[slot])
+		return slot;
+	/* In turn, so that a slot is not used again right away. */
+	for (uint32_t i = 0; i < PKT_MAX_PORTS - 1; i++) {
+		slot = 1 + agent->next_slot++ % (PKT_MAX_PORTS - 1);
+		if (agent->ports[slot])
+			continue;
+		datapath_zero_counters(agent->dp, slot);
+		return slot;
+	}
+	return 0;
+}
+
+static int new_port(struct agent *agent, const char *name, const char *ifname,
+		    struct port **ret_port)
+{
+	struct port *port;
+	uint32_t slot;
+
+	slot = take_slot(agent, ifname);
+	if (!slot)
+		return -ENOSPC;
+	port = aligned_alloc(CACHE_LINE, sizeof(*port));
+	if (!port)
+		return -ENOMEM;
+	memset(port, 0, sizeof(*port));
+	port->slot = (uint16_t)slot;
+	snprintf(port->name, sizeof(port->name), "%s", name);
+	snprintf(port->ifname, sizeof(port->ifname), "%s", ifname);
+	port->state = PORT_STATE_ABSENT;
+	agent->ports[slot] = port;
+	*ret_port = port;
+	return 0;
+}
+
+int lifecycle_new_uplink(struct agent *agent,
+			 const struct config_uplink *config,
+			 struct port **ret_port)
+{
+	struct port *port;
+	int err;
+
+	err = new_port(agent, config->name, config->device, &port);
+	if (err)
+		return err;
+	port->kind = PORT_UPLINK;
+	port->uplink_config = config;
+	port->way = config->way;
+	port->learn = config->learn;
+	port->out_max = config->out_max;
+	*ret_port = port;
+	return networks_add_addresses(agent, port);
+}
+
+int lifecycle_new_vm(struct agent *agent, const struct config_vm *config,
+		     struct port **ret_port)
+{
+	struct port *port;
+	int err;
+
+	err = new_port(agent, config->name, config->device.name, &port);
+	if (err)
+		return err;
+	port->kind = PORT_VM;
+	port->vm_config = config;
+	port->vlan = config->vlan;
+	port->way = config->way;
+	port->class = config->class;
+	port->learn = config->learn;
+	port->guest_tags = config->guest_tags;
+	*ret_port = port;
+	return networks_add_addresses(agent, port);
+}
+
+/* ---- what the programs know of a port ---- */
+
+static bool carries_partial_csums(const struct port *port)
+{
+	/* Software devices hand over packets before any device would have
+	 * finished them. */
+	return port->kind == PORT_VM || !strcmp(port->driver, "veth") ||
+	       !strcmp(port->driver, "tun");
+}
+
+int lifecycle_write(struct agent *agent, struct port *port)
+{
+	const struct config_vm *vm = port->vm_config;
+	struct port_cfg cfg = {
+		.ifindex = (uint32_t)port->ifindex,
+		.vlan = port->vlan,
+		.max_len = (uint16_t)port->max_len,
+		.kind = port->kind,
+		.class = port->class,
+	};
+
+	if (port->state == PORT_STATE_UP)
+		cfg.flags |= PORT_F_UP;
+	if (port->way == WAY_AGENT)
+		cfg.flags |= PORT_F_WAY_AGENT;
+	if (port->xmit)
+		cfg.flags |= PORT_F_XMIT;
+	if (port->learn)
+		cfg.flags |= PORT_F_LEARN;
+	if (port->guest_tags)
+		cfg.flags |= PORT_F_GUEST_TAGS;
+	if (carries_partial_csums(port))
+		cfg.flags |= PORT_F_CHECK_CSUM;
+	if (vm && !vm->learn)
+		cfg.flags |= PORT_F_CHECK_MAC;
+	if (vm && vm->n_addrs)
+		cfg.flags |= PORT_F_CHECK_IP;
+	if (port->kind == PORT_UPLINK)
+		memcpy(cfg.mac, port->mac, 6);
+	return datapath_set_port(agent->dp, port->slot, &cfg);
+}
+
+static bool read_xmit(struct port *port)
+{
+	uint64_t features;
+	int err;
+
+	err = link_xdp_features(port->ifindex, &features);
+	if (err) {
+		snprintf(port->way_why, sizeof(port->way_why),
+			 "the kernel does not tell the device's XDP features (%s)",
+			 strerror(-err));
+		return false;
+	}
+	if (features & XDP_FEATURE_NDO_XMIT) {
+		port->way_why[0] = 0;
+		return true;
+	}
+	snprintf(port->way_why, sizeof(port->way_why), "%s",
+		 !strcmp(port->driver, "veth") ?
+			 "the peer does no NAPI: ethtool -K PEER gro on" :
+			 "the driver takes no XDP redirects");
+	return false;
+}
+
+void lifecycle_refresh(struct agent *agent, struct port *port)
+{
+	bool xmit;
+
+	if (port->state != PORT_STATE_UP)
+		return;
+	xmit = read_xmit(port);
+	if (xmit == port->xmit)
+		return;
+	port->xmit = xmit;
+	log_info("%s: %s %s XDP redirects now: %s way", port->name,
+		 port->ifname, xmit ? "takes" : "does not take",
+		 agent_port_way(port) == WAY_KERNEL ? "kernel" : "agent");
+	lifecycle_write(agent, port);
+	networks_update_port(agent, port);
+}
+
+/* ---- queues ---- */
+
+static int fill_opts(struct agent *agent, const struct port *port,
+		     uint32_t index, uint32_t n_queues,
+		     struct queue_opts *ret_opts)
+{
+	const struct config_uplink *uplink = port->uplink_config;
+	const struct config_vm *vm = port->vm_config;
+	struct queue_opts opts = {
+		.index = index,
+		.worker = (port->slot + index) % agent->vs.n_workers,
+	};
+	struct pool_parts parts, max;
+	int id;
+
+	if (uplink) {
+		opts.worker = index % agent->vs.n_workers;
+		opts.rx_limit = uplink->reserve / 2;
+		opts.rx_max = uplink->reserve / 2;
+		opts.slack = uplink->reserve - opts.rx_limit;
+		opts.fill_max = agent->vs.arena.n_frames;
+		opts.out_max = uplink->out_max;
+		opts.copy = uplink->zero_copy == WANT_REQUIRE ? UMEM_COPY_ZERO :
+			    uplink->zero_copy == WANT_OFF     ? UMEM_COPY_COPY :
+								UMEM_COPY_AUTO;
+	} else {
+		if (pool_divide(vm->pool.initial, 1, n_queues, &parts) ||
+		    pool_divide(vm->pool.max, 1, n_queues, &max))
+			return -EINVAL;
+		opts.rx_limit = parts.tx_per_queue;
+		opts.rx_max = max.tx_per_queue;
+		opts.slack = parts.tx_slack;
+		opts.fill_max = 2 * (max.tx_per_queue + max.tx_slack);
+		opts.out_max = max.out;
+		opts.copy = UMEM_COPY_COPY;
+	}
+	id = vswitch_take_queue_id(&agent->vs);
+	if (id < 0)
+		return id;
+	opts.id = (uint32_t)id;
+	*ret_opts = opts;
+	return 0;
+}
+
+static int open_queue(struct agent *agent, struct port *port, uint32_t index,
+		      uint32_t n_queues)
+{
+	struct queue_opts opts;
+	struct queue *queue;
+	int err;
+
+	err = fill_opts(agent, port, index, n_queues, &opts);
+	if (err)
+		return err;
+	err = queue_open(&agent->vs.arena, port, &opts, &queue);
+	if (err) {
+		vswitch_give_queue_id(&agent->vs, opts.id);
+		return err;
+	}
+	err = worker_add_queue(agent->vs.workers[opts.worker], queue);
+	if (!err)
+		err = datapath_set_xsk(agent->dp, false, port->slot, index,
+				       queue->primary.rx.fd);
+	/* Also when that failed: close_queues() knows it from here. */
+	port->queues[port->n_queues++] = queue;
+	return err;
+}
+
+static void choose_out_queues(struct agent *agent, struct port *port)
+{
+	for (uint32_t w = 0; w < agent->vs.n_workers; w++) {
+		port->out_queue[w] = port->queues[w % port->n_queues];
+		for (uint32_t i = 0; i < port->n_queues; i++)
+			if (port->queues[i]->worker == w)
+				port->out_queue[w] = port->queues[i];
+	}
+}
+
+static int open_queues(struct agent *agent, struct port *port,
+		       const struct link_info *info)
+{
+	uint32_t n = link_queues(info), wanted = n;
+	int err;
+
+	if (port->uplink_config && port->uplink_config->queues)
+		wanted = min_u32(port->uplink_config->queues, n);
+	wanted = min_u32(wanted, PKT_MAX_QUEUES);
+	if (wanted < n)
+		snprintf(port->note + strlen(port->note),
+			 sizeof(port->note) - strlen(port->note),
+			 "%sonly %u of the device's %u queues are served: what arrives on the others goes the kernel way or is lost",
+			 port->note[0] ? "; " : "", wanted, n);
+	port->queues = calloc(wanted, sizeof(port->queues[0]));
+	if (!port->queues)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < wanted; i++) {
+		err = open_queue(agent, port, i, wanted);
+		if (err) {
+			snprintf(port->why, sizeof(port->why),
+				 "%s: queue %u: cannot bind an AF_XDP socket: %s%s",
+				 port->ifname, i, strerror(-err),
+				 err == -EBUSY ?
+					 " (another process uses AF_XDP on it)" :
+					 "");
+			return err;
+		}
+	}
+	choose_out_queues(agent, port);
+	return 0;
+}
+
+static void credit(struct port *port, const struct queue *queue)
+{
+	struct rx_ring_stats stats;
+
+	if (rx_ring_get_stats(&queue->primary.rx, &stats))
+		return;
+	port->past.rx_dropped += stats.rx_dropped;
+	port->past.rx_ring_full += stats.rx_ring_full;
+	port->past.fill_empty += stats.fill_empty;
+	port->past.tx_invalid += stats.tx_invalid;
+}
+
+static void close_queues(struct agent *agent, struct port *port)
+{
+	struct vswitch *vs = &agent->vs;
+
+	for (uint32_t i = 0; i < port->n_queues; i++) {
+		struct queue *queue = port->queues[i];
+		uint32_t id = queue->id;
+
+		worker_del_queue(vs->workers[queue->worker], queue);
+		credit(port, queue);
+		queue_close(queue);
+		queue_reclaim(&vs->arena, &vs->cache, FRAME_QUEUE, id);
+		vswitch_give_queue_id(vs, id);
+	}
+	if (port->n_queues)
+		queue_reclaim(&vs->arena, &vs->cache, FRAME_OUT, port->slot);
+	memset(port->account, 0, sizeof(port->account));
+	free(port->queues);
+	port->queues = NULL;
+	port->n_queues = 0;
+}
+
+/* ---- up ---- */
+
+static int prepare(struct agent *agent, struct port *port,
+		   struct link_info *ret_info)
+{
+	if (port->uplink_config)
+		return device_prepare_uplink(agent->journal,
+					     port->uplink_config,
+					     agent->config->frame_size,
+					     ret_info, port->note,
+					     sizeof(port->note), port->why,
+					     sizeof(port->why));
+	return device_prepare_vm(agent->journal, port->vm_config, ret_info,
+				 port->note, sizeof(port->note), port->why,
+				 sizeof(port->why));
+}
+
+static int set_pool(struct agent *agent, struct port *port)
+{
+	const struct config_vm *vm = port->vm_config;
+	struct port *uplink = shares_uplink_of(agent, port->vlan);
+	struct pool_parts parts;
+	int err;
+
+	if (!vm)
+		return 0;
+	err = pool_divide(vm->pool.initial, uplink ? uplink->n_queues : 1,
+			  port->n_queues, &parts);
+	if (err) {
+		snprintf(port->why, sizeof(port->why),
+			 "pool.initial: %u: too few frames for %u uplink queues and %u of its own",
+			 vm->pool.initial, uplink ? uplink->n_queues : 1,
+			 port->n_queues);
+		return err;
+	}
+	port->out_max = parts.out;
+	port->pool_tx = (parts.tx_per_queue + parts.tx_slack) * port->n_queues;
+	return 0;
+}
+
+static int attach(struct agent *agent, struct port *port,
+		  const struct link_info *info)
+{
+	struct port_cfg cfg = { .ifindex = (uint32_t)info->ifindex,
+				.kind = port->kind };
+	enum datapath_mode mode;
+	bool taken;
+	int err;
+
+	err = datapath_set_device(agent->dp, port->slot, &cfg);
+	if (err) {
+		snprintf(port->why, sizeof(port->why), "%s: BPF maps: %s",
+			 port->ifname, strerror(-err));
+		return err;
+	}
+	err = datapath_attach(agent->dp, info, port->kind, &mode, &taken,
+			      port->why, sizeof(port->why));
+	if (err)
+		return err;
+	port->skb_mode = mode == DATAPATH_SKB;
+	if (taken)
+		log_info("%s: took over the XDP link of an earlier process on %s",
+			 port->name, port->ifname);
+	if (port->skb_mode)
+		log_warning("%s: the driver of %s has no native XDP: generic mode, much slower",
+			    port->name, port->ifname);
+	return 0;
+}
+
+static int make_visible(struct agent *agent, struct port *port)
+{
+	int err;
+
+	port->state = PORT_STATE_UP;
+	port->why[0] = 0;
+	__atomic_store_n(&port->up, true, __ATOMIC_RELEASE);
+	vswitch_publish_port(&agent->vs, port);
+	err = lifecycle_write(agent, port);
+	if (!err)
+		err = networks_update_port(agent, port);
+	if (!err && port->kind == PORT_VM)
+		err = shares_open(agent, port);
+	if (err) {
+		snprintf(port->why, sizeof(port->why), "%s: %s", port->ifname,
+			 strerror(-err));
+		return err;
+	}
+	if (port->kind == PORT_UPLINK)
+		shares_open_all(agent, port);
+	return 0;
+}
+
+static void read_device(struct port *port, const struct link_info *info)
+{
+	port->ifindex = info->ifindex;
+	port->mtu = info->mtu;
+	port->max_len = info->mtu + PKT_ETH_LEN;
+	memcpy(port->mac, info->mac, 6);
+	link_driver(port->ifname, port->driver, sizeof(port->driver));
+}
+
+int lifecycle_up(struct agent *agent, struct port *port)
+{
+	char why[sizeof(port->why)];
+	struct link_info info;
+	int err;
+
+	err = prepare(agent, port, &info);
+	if (err) {
+		port->state = err == -ENODEV ? PORT_STATE_ABSENT :
+					       PORT_STATE_DOWN;
+		port->ifindex = 0;
+		port->retry_ns = now_ns() + RETRY_NS;
+		return err;
+	}
+	read_device(port, &info);
+	err = open_queues(agent, port, &info);
+	if (!err)
+		err = set_pool(agent, port);
+	if (!err)
+		err = attach(agent, port, &info);
+	if (!err) {
+		/* After attaching: veth's features depend on it. */
+		port->xmit = read_xmit(port);
+		err = make_visible(agent, port);
+	}
+	if (err) {
+		snprintf(why, sizeof(why), "%s", port->why);
+		lifecycle_down(agent, port, PORT_STATE_DOWN, why);
+		return err;
+	}
+	log_info("%s: up: %s (%s), %u queue%s, MTU %u, %s way%s%s", port->name,
+		 port->ifname, port->driver[0] ? port->driver : "no driver",
+		 port->n_queues, port->n_queues == 1 ? "" : "s", port->mtu,
+		 agent_port_way(port) == WAY_KERNEL ? "kernel" : "agent",
+		 port->note[0] ? "; " : "", port->note);
+	return 0;
+}
+
+/* ---- down ---- */
+
+void lifecycle_down(struct agent *agent, struct port *port,
+		    enum port_state state, const char *why)
+{
+	bool was_visible = port->up;
+
+	port->state = state;
+	snprintf(port->why, sizeof(port->why), "%s", why);
+	port->retry_ns = now_ns() + RETRY_NS;
+	if (!port->ifindex)
+		return;
+
+	/* Nobody sends to it any more ... */
+	__atomic_store_n(&port->up, false, __ATOMIC_RELEASE);
+	lifecycle_write(agent, port);
+	if (was_visible) {
+		if (port->kind == PORT_UPLINK)
+			shares_close_all(agent, port);
+		else
+			shares_close(agent, port);
+		networks_forget_learned(agent, port);
+		networks_update_port(agent, port);
+		vswitch_hide_port(&agent->vs, port->slot);
+	}
+	/* ... then it receives no more, and nothing is on the way. */
+	datapath_clear_device(agent->dp, port->slot, port->ifindex);
+	datapath_detach(agent->dp, port->ifname);
+	datapath_synchronize();
+	close_queues(agent, port);
+	device_restore(agent->journal, port->ifname);
+	port->ifindex = 0;
+	port->xmit = false;
+	port->note[0] = 0;
+}
+
+void lifecycle_free(struct agent *agent, struct port *port)
+{
+	struct port_cfg none = { 0 };
+
+	if (!port)
+		return;
+	lifecycle_down(agent, port, PORT_STATE_DOWN, "removed");
+	networks_del_addresses(agent, port);
+	agent->ports[port->slot] = NULL;
+	networks_update_port(agent, port);
+	datapath_set_port(agent->dp, port->slot, &none);
+	free(port);
+}
+
+void lifecycle_retry(struct agent *agent)
+{
+	uint64_t now = now_ns();
+	char old[sizeof(((struct port *)0)->why)];
+
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
+		struct port *port = agent->ports[i];
+
+		if (!port || port->state == PORT_STATE_UP ||
+		    now < port->retry_ns)
+			continue;
+		snprintf(old, sizeof(old), "%s", port->why);
+		if (lifecycle_up(agent, port) && strcmp(old, port->why))
+			log_warning("%s: down: %s", port->name, port->why);
+	}
+}
+
+/* ---- changes while up ---- */
+
+int lifecycle_resize(struct agent *agent, struct port *port)
+{
+	const struct config_pool *pool = &port->vm_config->pool;
+	uint32_t n_up = port->uplink ? port->uplink->n_queues : 1;
+	struct pool_parts parts;
+	int err;
+
+	if (port->state != PORT_STATE_UP)
+		return 0;
+	err = pool_divide(pool->initial, n_up, port->n_queues, &parts);
+	if (err)
+		return err;
+	for (uint32_t i = 0; i < port->n_queues; i++) {
+		struct queue *queue = port->queues[i];
+
+		if (parts.tx_per_queue > queue->primary.rx.size ||
+		    parts.out > queue->umem.tx_size)
+			return -EINVAL;
+	}
+	for (uint32_t i = 0; port->uplink && i < n_up; i++) {
+		struct queue *queue = port->uplink->queues[i];
+		struct share *share = shares_find(port, queue);
+
+		if (share && parts.rx_per_queue > share->rx.size)
+			return -EINVAL;
+		if (share)
+			worker_set_limit(agent->vs.workers[queue->worker],
+					 share, parts.rx_per_queue);
+	}
+	for (uint32_t i = 0; i < port->n_queues; i++) {
+		struct queue *queue = port->queues[i];
+
+		worker_set_limit(agent->vs.workers[queue->worker],
+				 &queue->primary, parts.tx_per_queue);
+	}
+	port->pool_rx = port->uplink ? parts.rx_per_queue * n_up : 0;
+	return set_pool(agent, port);
+}
+
+int lifecycle_move_network(struct agent *agent, struct port *port,
+			   uint16_t vlan)
+{
+	uint16_t old = port->vlan;
+	int err;
+
+	if (old == vlan)
+		return 0;
+	shares_close(agent, port);
+	networks_forget_learned(agent, port);
+	port->vlan = vlan;
+	err = networks_update(agent, old);
+	if (!err)
+		err = networks_update(agent, vlan);
+	if (!err && port->state == PORT_STATE_UP)
+		err = shares_open(agent, port);
+	return err;
+}
