@@ -207,14 +207,14 @@ static void values_of_the_host(void **state)
 	assert_int_equal(c->heartbeat_timeout_ms, 60000);
 	assert_false(c->metadata);
 	assert_int_equal(c->frames, 4194304);
-	assert_pos(c->frames_pos, 7, 18);
+	assert_pos(c->frames_pos, 8, 18);
 	assert_int_equal(c->frame_size, 2048);
 	assert_int_equal(c->hugepages, WANT_REQUIRE);
 	assert_int_equal(c->n_cores, 3);
 	assert_int_equal(c->cores[0], 3);
 	assert_int_equal(c->cores[1], 1023);
 	assert_int_equal(c->cores[2], 0);
-	assert_pos(c->cores_pos, 8, 18);
+	assert_pos(c->cores_pos, 9, 18);
 	assert_int_equal(c->idle_us, 0);
 	assert_true(c->metrics);
 	assert_string_equal(c->metrics_host, "::1");
@@ -225,7 +225,7 @@ static void values_of_the_host(void **state)
 	assert_memory_equal(c->fdb_statics[0].mac, macs[0], 6);
 	assert_int_equal(c->fdb_statics[0].vlan, 7);
 	assert_string_equal(c->fdb_statics[0].port, "wan");
-	assert_pos(c->fdb_statics[0].pos, 14, 5);
+	assert_pos(c->fdb_statics[0].pos, 15, 5);
 	assert_memory_equal(c->fdb_statics[1].mac, macs[1], 6);
 	assert_int_equal(c->fdb_statics[1].vlan, 4094);
 	assert_string_equal(c->fdb_statics[1].port, "vm.1");
@@ -254,8 +254,8 @@ static void values_of_uplinks(void **state)
 	assert_int_equal(uplink->mtu, 1770);
 	assert_int_equal(uplink->reserve, 128);
 	assert_int_equal(uplink->out_max, 65536);
-	assert_pos(uplink->pos, 17, 3);
-	assert_pos(uplink->device_pos, 18, 11);
+	assert_pos(uplink->pos, 18, 3);
+	assert_pos(uplink->device_pos, 19, 11);
 	assert_int_equal(vlan_count(&c->uplinks[1]), 1);
 	assert_true(config_uplink_has_vlan(&c->uplinks[1], 4094));
 	assert_int_equal(c->uplinks[1].zero_copy, WANT_OFF);
@@ -275,8 +275,8 @@ static void values_of_a_veth(void **state)
 	assert_string_equal(vm->name, "vm.1");
 	assert_int_equal(vm->n_macs, 2);
 	assert_memory_equal(vm->macs[1], mac, 6);
-	assert_pos(vm->mac_pos[0], 33, 9);
-	assert_pos(vm->mac_pos[1], 33, 28);
+	assert_pos(vm->mac_pos[0], 34, 9);
+	assert_pos(vm->mac_pos[1], 34, 28);
 	assert_int_equal(vm->n_addrs, 4);
 	assert_int_equal(vm->addrs[0].family, 4);
 	assert_memory_equal(vm->addrs[0].addr, v4, 16);
@@ -289,19 +289,19 @@ static void values_of_a_veth(void **state)
 	assert_true(vm->learn);
 	assert_int_equal(vm->way, WAY_AGENT);
 	assert_int_equal(vm->mtu, 576);
-	assert_pos(vm->mtu_pos, 39, 8);
+	assert_pos(vm->mtu_pos, 40, 8);
 	assert_int_equal(vm->class, 7);
 	assert_int_equal(vm->device.type, DEVICE_VETH);
 	assert_string_equal(vm->device.name, "v1");
 	assert_true(vm->device.create);
 	assert_string_equal(vm->device.peer, "eth0");
 	assert_string_equal(vm->device.netns, "blue");
-	assert_pos(vm->device.pos, 42, 5);
-	assert_pos(vm->device.name_pos, 43, 11);
+	assert_pos(vm->device.pos, 43, 5);
+	assert_pos(vm->device.name_pos, 44, 11);
 	assert_int_equal(vm->pool.initial, 256);
 	assert_int_equal(vm->pool.max, 1048576);
-	assert_pos(vm->pool.initial_pos, 47, 19);
-	assert_pos(vm->pos, 32, 3);
+	assert_pos(vm->pool.initial_pos, 48, 19);
+	assert_pos(vm->pos, 33, 3);
 	config_free(c);
 }
 
@@ -313,7 +313,7 @@ static void values_of_a_tap(void **state)
 	(void)state;
 	assert_string_equal(vm->name, "vm_2");
 	assert_int_equal(vm->n_macs, 1);
-	assert_pos(vm->mac_pos[0], 49, 8);
+	assert_pos(vm->mac_pos[0], 50, 8);
 	assert_int_equal(vm->n_addrs, 1);
 	assert_int_equal(vm->device.type, DEVICE_TAP);
 	assert_int_equal(vm->device.owner, 4242);

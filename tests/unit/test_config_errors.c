@@ -70,7 +70,7 @@
 	"way, mtu, class, device, pool"
 #define AGENT_KEYS \
 	"known here: bpffs, run_dir, control, log_level, " \
-	"heartbeat_timeout_ms"
+	"heartbeat_timeout_ms, metadata"
 #define NO_TAGS "tags (\"!\") are not used here: remove it"
 #define A_MODE \
 	"must be an octal number from 0000 to 0777 with a leading 0, " \
