@@ -167,29 +167,35 @@ stage send_port(struct pass *s, __u32 port, const struct port_cfg *out,
 	return send_kernel(s, port, to_uplink);
 }
 
-/* @from_uplink is constant: each program has its own half of this. */
-stage forward(struct pass *s, int from_uplink)
+/* The destination's port; none for groups and whoever is not in the table. */
+stage find_target(struct pass *s)
 {
 	const __u8 *data = pass_data(s);
 	const struct fdb_entry *entry;
-	const struct port_cfg *out;
 	struct fdb_key key;
-	__u32 port;
 
 	if (data + PKT_ETH_LEN > (const __u8 *)pass_end(s))
 		return PKT_eth_short;
 	if (data[0] & 1)
-		return flood_packet(s, from_uplink);
+		return STAGE_NEXT;
 	fdb_key_set(&key, data, s->vlan);
 	entry = bpf_map_lookup_elem(&fdb, &key);
 	if (!entry)
-		return flood_packet(s, from_uplink);
-	port = entry->port;
-	if (port == s->in_port)
-		return PKT_same_port;
-	out = bpf_map_lookup_elem(&ports, &port);
+		return STAGE_NEXT;
+	s->out_port = entry->port;
+	s->out = bpf_map_lookup_elem(&ports, &s->out_port);
+	return s->out ? STAGE_NEXT : PKT_port_down;
+}
+
+/* @from_uplink is constant: each program has its own half of this. */
+stage forward(struct pass *s, int from_uplink)
+{
+	const struct port_cfg *out = s->out;
+
 	if (!out)
-		return PKT_port_down;
+		return flood_packet(s, from_uplink);
+	if (s->out_port == s->in_port)
+		return PKT_same_port;
 	if (from_uplink && out->kind == PORT_UPLINK)
 		return PKT_uplink_uplink;
 	if (!(out->flags & PORT_F_UP))
@@ -199,7 +205,7 @@ stage forward(struct pass *s, int from_uplink)
 		return PKT_vlan_denied;
 	if (!fits(s, out, out->kind == PORT_UPLINK))
 		return PKT_too_big;
-	return send_port(s, port, out, from_uplink);
+	return send_port(s, s->out_port, out, from_uplink);
 }
 
 #endif

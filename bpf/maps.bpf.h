@@ -92,6 +92,20 @@ struct map_flood {
 	__array(values, struct map_members);
 };
 
+struct map_recent_devs {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, PKT_RECENT_DEVS);
+	__type(key, __u32);
+	__type(value, struct recent_dev);
+};
+
+struct map_recent_srcs {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, PKT_RECENT_SRCS);
+	__type(key, __u32);
+	__type(value, struct recent_src);
+};
+
 extern struct map_agent_state agent_state SEC(".maps");
 extern struct map_dev_port dev_port SEC(".maps");
 extern struct map_ports ports SEC(".maps");
@@ -103,6 +117,8 @@ extern struct map_devs devs SEC(".maps");
 extern struct map_xsks xsk_port SEC(".maps");
 extern struct map_xsks xsk_vm SEC(".maps");
 extern struct map_flood flood SEC(".maps");
+extern struct map_recent_devs recent_devs SEC(".maps");
+extern struct map_recent_srcs recent_srcs SEC(".maps");
 
 /* Set before loading, constant for the verifier. */
 extern const volatile struct datapath_opts opts;

@@ -22,7 +22,10 @@
 struct pass {
 	struct xdp_md *ctx;
 	const struct port_cfg *in;
+	const struct port_cfg *out;	/* NULL = flood */
 	__u32 in_port;		/* slot; 0 = unknown device */
+	__u32 out_port;		/* slot, if @out */
+	__u32 tick;		/* for the recent_ maps */
 	__u32 len;		/* of the frame as it came */
 	__u32 size;		/* the same without the tags */
 	int action;		/* verdict, if the reason is a GOOD one */
@@ -80,17 +83,35 @@ static __always_inline int finish(const struct pass *s, int reason)
 	return XDP_DROP;
 }
 
+/* The port of @ifindex; 0 = none. */
+static __always_inline __u32 dev_to_port(__u32 ifindex, __u32 tick)
+{
+	const __u32 index = ifindex % PKT_RECENT_DEVS;
+	struct recent_dev *recent;
+	const struct dev_port *dev;
+
+	recent = bpf_map_lookup_elem(&recent_devs, &index);
+	if (recent && recent->ifindex == ifindex && recent->tick == tick)
+		return recent->port;
+	dev = bpf_map_lookup_elem(&dev_port, &ifindex);
+	if (!dev)
+		return 0;
+	if (recent) {
+		recent->ifindex = ifindex;
+		recent->port = dev->port;
+		recent->tick = tick;
+	}
+	return dev->port;
+}
+
 /* Device to port. */
 stage enter(struct pass *s)
 {
-	struct dev_key key = { .ifindex = s->ctx->ingress_ifindex };
-	const struct dev_port *dev;
-
 	s->len = s->ctx->data_end - s->ctx->data;
-	dev = bpf_map_lookup_elem(&dev_port, &key);
-	if (!dev)
+	s->tick = bpf_jiffies64() >> PKT_RECENT_SHIFT;
+	s->in_port = dev_to_port(s->ctx->ingress_ifindex, s->tick);
+	if (!s->in_port)
 		return PKT_port_unknown;
-	s->in_port = dev->port;
 	s->in = bpf_map_lookup_elem(&ports, &s->in_port);
 	if (!s->in)
 		return PKT_port_unknown;

@@ -42,8 +42,9 @@ stage stages(struct pass *s)
 	STAGE(parse(s));
 	STAGE(check_group(s));
 	STAGE(check_tags(s));
-	STAGE(check_source_vm(s));
+	STAGE(check_source(s, 0));
 	STAGE(check_source_ip(s));
+	STAGE(find_target(s));
 	return forward(s, 0);
 }
 

@@ -37,51 +37,53 @@ static __always_inline void learn(struct pass *s, struct fdb_entry *entry)
 		s->flags |= PKT_F_LEARN;
 }
 
-/* @mac lies in the packet. */
-static __always_inline struct fdb_entry *source_find(const struct pass *s,
-						     const __u8 *mac)
+/* Nobody outside may have a local VM's address. */
+static __always_inline int wire_may_send(const struct fdb_entry *entry)
 {
+	return !entry || !(entry->flags & FDB_F_STATIC) || !is_vm(entry->port);
+}
+
+/* A VM has its own addresses; with learning, any that the configuration does
+ * not give to somebody else. */
+static __always_inline int vm_may_send(const struct pass *s,
+				       const struct fdb_entry *entry)
+{
+	if (entry && entry->flags & FDB_F_STATIC)
+		return entry->port == s->in_port;
+	return !(s->in->flags & PORT_F_CHECK_MAC);
+}
+
+/* The source MAC. @from_uplink is constant. */
+stage check_source(struct pass *s, int from_uplink)
+{
+	const __u8 *data = pass_data(s);
+	struct recent_src *recent;
+	struct fdb_entry *entry;
 	struct fdb_key key;
-
-	fdb_key_set(&key, mac, s->vlan);
-	return bpf_map_lookup_elem(&fdb, &key);
-}
-
-/* On an uplink: nobody outside may have a local VM's address. */
-stage check_source_wire(struct pass *s)
-{
-	const __u8 *data = pass_data(s);
-	struct fdb_entry *entry;
+	__u32 index;
 
 	if (data + PKT_ETH_LEN > (const __u8 *)pass_end(s))
 		return PKT_eth_short;
 	if (data[6] & 1)
 		return PKT_src_multicast;
-	entry = source_find(s, data + 6);
-	if (entry && entry->flags & FDB_F_STATIC && is_vm(entry->port))
+	fdb_key_set(&key, data + 6, s->vlan);
+	index = (data[10] ^ data[11] ^ s->vlan) % PKT_RECENT_SRCS;
+	recent = bpf_map_lookup_elem(&recent_srcs, &index);
+	if (recent && recent->tick == s->tick && recent->port == s->in_port &&
+	    mac_equal(recent->key.mac, key.mac) && recent->key.vlan == s->vlan)
+		return STAGE_NEXT;
+
+	entry = bpf_map_lookup_elem(&fdb, &key);
+	if (from_uplink && !wire_may_send(entry))
 		return PKT_src_local;
-	learn(s, entry);
-	return STAGE_NEXT;
-}
-
-/* On a VM's port: its own addresses, or with learning any that is not given
- * to somebody else by the configuration. */
-stage check_source_vm(struct pass *s)
-{
-	const __u8 *data = pass_data(s);
-	struct fdb_entry *entry;
-	int is_static, is_here;
-
-	if (data + PKT_ETH_LEN > (const __u8 *)pass_end(s))
-		return PKT_eth_short;
-	if (data[6] & 1)
-		return PKT_src_multicast;
-	entry = source_find(s, data + 6);
-	is_static = entry && entry->flags & FDB_F_STATIC;
-	is_here = entry && entry->port == s->in_port;
-	if (is_static ? !is_here : s->in->flags & PORT_F_CHECK_MAC)
+	if (!from_uplink && !vm_may_send(s, entry))
 		return PKT_src_mac;
 	learn(s, entry);
+	if (recent && !(s->flags & PKT_F_LEARN)) {
+		recent->key = key;
+		recent->port = s->in_port;
+		recent->tick = s->tick;
+	}
 	return STAGE_NEXT;
 }
 

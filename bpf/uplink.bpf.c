@@ -22,22 +22,27 @@ stage leave_to_host(struct pass *s)
 /* The network is the outer tag's; a priority tag (VID 0) means untagged. The
  * untagged network has no room for more tags: whoever sent them on would send
  * them into other networks. */
-stage find_network(struct pass *s)
+stage name_network(struct pass *s)
 {
-	const struct net_cfg *net;
-	struct net_key key;
+	if (!s->parsed.n_tags)
+		return STAGE_NEXT;
+	s->pop = 1;
+	s->vlan = s->parsed.tci[0] & PKT_TCI_VID;
+	s->pcp = s->parsed.tci[0] >> PKT_TCI_PCP_SHIFT;
+	return !s->vlan && s->parsed.n_tags > 1 ? PKT_vlan_denied : STAGE_NEXT;
+}
 
-	if (s->parsed.n_tags) {
-		s->pop = 1;
-		s->vlan = s->parsed.tci[0] & PKT_TCI_VID;
-		s->pcp = s->parsed.tci[0] >> PKT_TCI_PCP_SHIFT;
-	}
-	key.vlan = s->vlan;
+/* Does this uplink carry the network? A VM in it knows without a look-up. */
+stage check_network(const struct pass *s)
+{
+	const struct net_key key = { .vlan = s->vlan };
+	const struct net_cfg *net;
+
+	if (s->out && s->out->kind == PORT_VM && s->out->uplink == s->in_port)
+		return STAGE_NEXT;
 	net = bpf_map_lookup_elem(&nets, &key);
 	if (!net || net->uplink != s->in_port)
 		return PKT_vlan_unknown;
-	if (!s->vlan && s->parsed.n_tags > 1)
-		return PKT_vlan_denied;
 	return STAGE_NEXT;
 }
 
@@ -46,8 +51,10 @@ stage stages(struct pass *s)
 	STAGE(enter(s));
 	STAGE(leave_to_host(s));
 	STAGE(parse(s));
-	STAGE(find_network(s));
-	STAGE(check_source_wire(s));
+	STAGE(name_network(s));
+	STAGE(find_target(s));
+	STAGE(check_network(s));
+	STAGE(check_source(s, 1));
 	return forward(s, 1);
 }
 

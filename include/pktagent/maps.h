@@ -56,7 +56,9 @@ struct port_cfg {
 	__u8 flags;		/* PORT_F_* */
 	__u8 class;		/* traffic class of what it sends */
 	__u8 mac[6];		/* uplink: the device's own, for the host */
-	__u8 pad[3];
+	__u8 uplink;		/* VM: as in nets[vlan], which saves looking it
+				 * up there; 0 = look there */
+	__u8 pad[2];
 };
 _Static_assert(sizeof(struct port_cfg) == 20, "port_cfg layout");
 
@@ -117,6 +119,29 @@ struct port_counters {
 _Static_assert(sizeof(struct port_counters) ==
 	       PKT_N_REASONS * sizeof(struct counter),
 	       "a counter is found by its reason");
+
+/* ---- recent_devs, recent_srcs: what a CPU found a moment ago ---- */
+
+/* Looking things up by hash is what a packet costs most, and packets come in
+ * runs. An entry counts while its tick (PKT_RECENT_SHIFT) lasts, so a change
+ * of the tables takes effect within 32 jiffies. The programs' own: the agent
+ * neither reads nor writes them. */
+#define PKT_RECENT_DEVS		64
+#define PKT_RECENT_SRCS		256
+#define PKT_RECENT_SHIFT	5
+
+struct recent_dev {
+	__u32 ifindex;
+	__u32 port;
+	__u32 tick;		/* jiffies >> PKT_RECENT_SHIFT */
+};
+
+/* A source that passed the checks of a port and is not to be learned. */
+struct recent_src {
+	struct fdb_key key;
+	__u32 port;
+	__u32 tick;
+};
 
 /* Options fixed at load time (.rodata): the verifier prunes what is off. */
 struct datapath_opts {

@@ -221,6 +221,8 @@ static inline void lab_set_port(struct lab *lab, uint32_t slot, uint8_t flags)
 
 	if (cfg.kind == PORT_UPLINK)
 		packet_mac(lab_ports[slot].mac, cfg.mac);
+	else
+		cfg.uplink = cfg.vlan == 20 ? 2 : 1;
 	map_set(lab->skel->maps.ports, &slot, &cfg);
 	map_set(lab->skel->maps.dev_port, &dev_key, &dev_port);
 }
@@ -352,11 +354,26 @@ static inline void lab_set_targets(struct lab *lab)
 	lab->has_floods = true;
 }
 
+/* A row must not see what another left behind a moment ago. */
+static inline void lab_clear_recent(struct lab *lab)
+{
+	static uint8_t zero[8192];
+	uint32_t i;
+
+	if (libbpf_num_possible_cpus() * 16 > (int)sizeof(zero))
+		die("too many CPUs");
+	for (i = 0; i < PKT_RECENT_DEVS; i++)
+		map_set(lab->skel->maps.recent_devs, &i, zero);
+	for (i = 0; i < PKT_RECENT_SRCS; i++)
+		map_set(lab->skel->maps.recent_srcs, &i, zero);
+}
+
 /* Everything but the targets, as described above. */
 static inline void lab_reset(struct lab *lab)
 {
 	uint32_t slot;
 
+	lab_clear_recent(lab);
 	map_clear(lab->skel->maps.fdb);
 	for (slot = 1; slot <= LAB_PORTS; slot++) {
 		lab_set_port(lab, slot, lab_ports[slot].flags);

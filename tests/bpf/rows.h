@@ -7,6 +7,8 @@
 #ifndef TESTS_BPF_ROWS_H
 #define TESTS_BPF_ROWS_H
 
+#include <pktagent/meta.h>
+
 #include "lab.h"
 
 enum target_kind { TO_NOBODY, TO_DEV, TO_XSK_PORT, TO_XSK_VM, TO_MEMBERS };
@@ -22,6 +24,7 @@ enum row_state {
 	NOT_REFRESHED = 0x80,
 	UNKNOWN_DEV = 0x100,	/* comes in on lo */
 	NO_DEV = 0x200,		/* devs is empty */
+	STRANGE_DEV = 0x400,	/* comes in on add_strange_device()'s */
 };
 
 struct row {

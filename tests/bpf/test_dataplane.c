@@ -136,8 +136,10 @@ static void check_counters(const struct row *row, struct lab *lab,
 			   uint32_t len)
 {
 	static struct counter after[LAB_PORTS + 2][PKT_N_REASONS];
-	int slot, i, from = row->state & UNKNOWN_DEV ? 0 : row->from;
+	int slot, i, from = row->from;
 
+	if (row->state & (UNKNOWN_DEV | STRANGE_DEV))
+		from = 0;
 	lab_counters(lab, after);
 	for (slot = 0; slot <= LAB_PORTS + 1; slot++) {
 		for (i = 0; i < PKT_N_REASONS; i++) {
@@ -170,10 +172,15 @@ static void run_once(struct lab *lab, const struct row *row)
 	packet_make(&packet, row->in);
 	run = (struct run){
 		.meta_len = row->state & FOREIGN_META ? META_MAX : 0,
-		.ifindex = row->state & UNKNOWN_DEV ? 0 :
-						      lab->ifindex[row->from],
-		.queue = row->state & UNKNOWN_DEV ? 0 : LAB_QUEUE,
+		.ifindex = lab->ifindex[row->from],
+		.queue = LAB_QUEUE,
 	};
+	if (row->state & STRANGE_DEV)
+		run.ifindex = lab->ifindex[row->from] + PKT_RECENT_DEVS;
+	if (row->state & UNKNOWN_DEV) {
+		run.ifindex = 0;
+		run.queue = 0;
+	}
 	memset(run.buf, 0xab, run.meta_len);
 	memcpy(run.buf + run.meta_len, packet.data, packet.len);
 	run.len = run.meta_len + packet.len;
@@ -202,11 +209,68 @@ static void run_row(struct lab *lab, const struct row *row)
 	lab_set_targets(lab);
 	set_state(lab, row);
 	run_once(lab, row);
+	/* again, with what the CPU remembers of the first */
+	run_once(lab, row);
 	if (row->to != TO_NOBODY) {
 		set_state(lab, row);
 		set_target(lab, row);
 		run_once(lab, row);
 	}
+	row_end();
+}
+
+/* A device that is no port, PKT_RECENT_DEVS indexes after p3. */
+static void add_strange_device(struct lab *lab)
+{
+	const int ifindex = lab->ifindex[3] + PKT_RECENT_DEVS;
+
+	shell("ip link add x3 index %d numrxqueues 2 numtxqueues 2 type veth "
+	      "peer name y3", ifindex);
+	shell("ip link set x3 up && ip link set y3 up");
+	if (bpf_xdp_attach(ifindex, bpf_program__fd(lab->skel->progs.port),
+			   XDP_FLAGS_DRV_MODE, NULL))
+		die("attach");
+}
+
+/* What a CPU remembers of a source holds for that port and network only, and
+ * not for long. */
+static void run_recent(struct lab *lab)
+{
+	static const struct row first = {
+		"", 3, "dst=vm2 src=vm1 ip4 udp", DEV(4) };
+	static const struct row others[] = {
+		{ "recent source, another port", 4,
+		  "dst=wire src=vm1 ip4=10.0.0.2 udp", DROP(src_mac) },
+		{ "recent source, another network's port", 8,
+		  "dst=wire2 src=vm1 ip4 udp", DROP(src_mac) },
+		{ "recent source, the wire", 1,
+		  "dst=vm2 src=vm1 tag=10 ip4 udp", DROP(src_local) },
+		{ "recent source, a MAC that shares its entry", 3,
+		  "dst=vm2 src=vm1 ip4 udp poke=6,6", DROP(src_mac) },
+		{ "recent device, one that shares its entry", 3,
+		  "dst=vm2 src=vm1 ip4 udp", DROP(port_unknown),
+		  IN_STATE(STRANGE_DEV) },
+	};
+	static const struct row moved = {
+		"recent source that is not allowed any more", 3,
+		"dst=vm2 src=vm1 ip4 udp", DROP(src_mac) };
+	size_t i;
+
+	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		row_begin(others[i].name);
+		lab_set_targets(lab);
+		lab_reset(lab);
+		run_once(lab, &first);
+		run_once(lab, &others[i]);
+		row_end();
+	}
+	row_begin(moved.name);
+	lab_reset(lab);
+	run_once(lab, &first);
+	lab_set_fdb(lab, "vm1", 10, 4, true);
+	/* 32 jiffies at 100 Hz, the slowest, and some */
+	usleep(400000);
+	run_once(lab, &moved);
 	row_end();
 }
 
@@ -226,6 +290,8 @@ int main(void)
 	for (i = 0; i < N_ROWS; i++)
 		run_row(rows[i].state & NO_META ? &without : &with_meta,
 			&rows[i]);
+	add_strange_device(&with_meta);
+	run_recent(&with_meta);
 	dataplane__destroy(with_meta.skel);
 	dataplane__destroy(without.skel);
 	return runner_end();
