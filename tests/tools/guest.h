@@ -21,16 +21,15 @@
 #define GUEST_HDR_MAX	32 /* bytes of virtio header */
 #define GUEST_BATCH	64 /* packets taken at once */
 
-#define GUEST_COUNTERS(X)                                                    \
-	X(rx_packets)                                                        \
-	X(rx_bytes) X(tx_packets) X(tx_bytes) X(tx_failed) X(not_for_us)     \
-		X(wrong_vlan) X(malformed) X(bad_checksum) X(rx_partial)     \
-			X(rx_gso) X(fragments) X(other) X(arp_requests)      \
-				X(neighbour_solicitations) X(echo_requests)  \
-					X(echo_replies) X(udp_echoed)        \
-						X(udp_received) X(udp_bytes) \
-							X(tcp_received)      \
-								X(tcp_bytes)
+/* clang-format off */
+#define GUEST_COUNTERS(X) \
+	X(rx_packets) X(rx_bytes) X(tx_packets) X(tx_bytes) X(tx_failed) \
+	X(not_for_us) X(wrong_vlan) X(malformed) X(bad_checksum) \
+	X(rx_partial) X(rx_gso) X(fragments) X(other) \
+	X(arp_requests) X(neighbour_solicitations) \
+	X(echo_requests) X(echo_replies) X(udp_echoed) \
+	X(udp_received) X(udp_bytes) X(tcp_received) X(tcp_bytes)
+/* clang-format on */
 
 struct guest_counters {
 #define X(name) uint64_t name;
