@@ -138,18 +138,18 @@ lab_agent() {
 	mkdir -p "$LAB_RUN"
 	lab_start host agent "$LAB_BUILD/pktagent" --config "$1"
 	LAB_AGENT_PID=$LAB_LAST_PID
-	lab_wait 20 lab_agent_ready || {
+	lab_wait 20 lab_agent_settled
+	lab_agent_ready || {
 		lab_say "pktagent did not get ready:"
 		cat "$LAB_DIR/agent.log" >&2
 		return 1
 	}
 }
 
-lab_agent_ready() {
-	grep -q ', ready$' "$LAB_DIR/agent.log" && return 0
-	kill -0 "$LAB_AGENT_PID" 2> /dev/null || return 0
-	return 1
-}
+lab_agent_ready() { grep -q ', ready$' "$LAB_DIR/agent.log"; }
+
+# Ready, or dead.
+lab_agent_settled() { lab_agent_ready || lab_gone "$LAB_AGENT_PID"; }
 
 # Stops the agent; fails if frames were missing.
 lab_agent_stop() {
