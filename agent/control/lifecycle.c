@@ -115,6 +115,7 @@ static bool carries_partial_csums(const struct port *port)
 int lifecycle_write(struct agent *agent, struct port *port)
 {
 	const struct config_vm *vm = port->vm_config;
+	const struct port *uplink = NULL;
 	struct port_cfg cfg = {
 		.ifindex = (uint32_t)port->ifindex,
 		.vlan = port->vlan,
@@ -123,6 +124,10 @@ int lifecycle_write(struct agent *agent, struct port *port)
 		.class = port->class,
 	};
 
+	if (vm)
+		uplink = shares_uplink_of(agent, port->vlan);
+	if (uplink)
+		cfg.uplink = (uint8_t)uplink->slot;
 	if (port->state == PORT_STATE_UP)
 		cfg.flags |= PORT_F_UP;
 	if (port->way == WAY_AGENT)

@@ -40,6 +40,20 @@ static bool is_member(const struct port *port, uint16_t vlan)
 	return config_uplink_has_vlan(port->uplink_config, vlan);
 }
 
+/* VMs know their uplink: they are written again when it may be another. */
+static int write_vms(struct agent *agent, uint16_t vlan)
+{
+	int err = 0;
+
+	for (uint32_t i = 1; i < PKT_MAX_PORTS && !err; i++) {
+		struct port *port = agent->ports[i];
+
+		if (port && port->kind == PORT_VM && port->vlan == vlan)
+			err = lifecycle_write(agent, port);
+	}
+	return err;
+}
+
 int networks_update(struct agent *agent, uint16_t vlan)
 {
 	struct datapath_member to_kernel[PKT_MAX_PORTS];
@@ -71,6 +85,8 @@ int networks_update(struct agent *agent, uint16_t vlan)
 	if (!err)
 		err = datapath_set_net(agent->dp, vlan,
 				       uplink ? uplink->slot : 0);
+	if (!err)
+		err = write_vms(agent, vlan);
 	return err;
 }
 
