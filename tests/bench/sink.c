@@ -127,11 +127,11 @@ static void *read_tap(void *arg)
 
 	pin_to_cpu(src->tap_cpu);
 	while (!stop_requested) {
-		if (read(src->tap_fd, buf, sizeof(buf)) < 0)
-			poll(&pfd, 1, 50);
-		else
+		if (read(src->tap_fd, buf, sizeof(buf)) >= 0)
 			__atomic_store_n(&src->tap_packets, ++packets,
 					 __ATOMIC_RELAXED);
+		else if (poll(&pfd, 1, 50) > 0 && pfd.revents & POLLERR)
+			die("%s went away", src->dev);
 	}
 	return NULL;
 }

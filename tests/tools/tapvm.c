@@ -464,6 +464,11 @@ static void loop(struct vm *vm)
 		pfd[1].fd = commands && vm->job.kind == JOB_NONE ? 0 : -1;
 		if (stop_requested || poll(pfd, 2, wait_ms) <= 0)
 			continue;
+		if (pfd[0].revents & POLLERR) {
+			fprintf(stderr, "tapvm: %s went away\n", vm->dev);
+			vm->failed = true;
+			break;
+		}
 		if (pfd[0].revents)
 			guest_read(&vm->guest);
 		if (pfd[1].revents)
