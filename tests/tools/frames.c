@@ -454,6 +454,8 @@ static void receive(struct check *c, int fd)
 			break;
 		poll(&pfd, 1,
 		     (int)(wait_ns / 1000000 < 20 ? wait_ns / 1000000 : 20));
+		if (o->tap && pfd.revents & POLLERR)
+			die("%s went away", o->dev);
 		while (!stop_requested &&
 		       (len = read_frame(fd, o->tap, buf, sizeof(buf))) >= 0) {
 			size_t stored = (size_t)len < sizeof(buf) ? (size_t)len
