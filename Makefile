@@ -150,11 +150,15 @@ unit: $(UNIT)
 bpftest: $(BPFTEST)
 fuzz: $(FUZZ)
 
+# Some of them: make check T='net/* unit/test_fdb'
+check:
+	@tests/run.sh $(T)
+
 clean:
-	rm -rf build build-san build-tsan compile_commands.json
+	rm -rf build build-san build-tsan build-clang compile_commands.json
 
 FORCE:
-.PHONY: all agent tools unit bpftest fuzz clean FORCE
+.PHONY: all agent tools unit bpftest fuzz check clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
