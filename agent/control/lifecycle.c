@@ -506,6 +506,7 @@ void lifecycle_down(struct agent *agent, struct port *port,
 	device_restore(agent->journal, port->ifname);
 	port->ifindex = 0;
 	port->xmit = false;
+	port->carrier = false;
 	port->note[0] = 0;
 }
 

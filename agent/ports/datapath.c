@@ -85,6 +85,26 @@ static void link_path(const struct datapath *dp, const char *ifname,
 
 /* ---- loading ---- */
 
+/* libbpf would do this by itself, but it takes the flag that the kernel adds to
+ * device maps (BPF_F_RDONLY_PROG) for another layout. */
+static int take_map(struct bpf_map *map, int fd)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(fd, &info, &len))
+		return -errno;
+	if (info.type != bpf_map__type(map) ||
+	    info.key_size != bpf_map__key_size(map) ||
+	    info.value_size != bpf_map__value_size(map) ||
+	    info.max_entries != bpf_map__max_entries(map) ||
+	    (info.map_flags & ~BPF_F_RDONLY_PROG) !=
+		    (bpf_map__map_flags(map) & ~BPF_F_RDONLY_PROG))
+		return -EUCLEAN;
+	return bpf_map__reuse_fd(map, fd);
+}
+
+/* Maps that are pinned are used, the others will be pinned. */
 static int set_pins(struct datapath *dp, uint32_t *ret_n_taken)
 {
 	struct bpf_map *map;
@@ -92,15 +112,20 @@ static int set_pins(struct datapath *dp, uint32_t *ret_n_taken)
 
 	*ret_n_taken = 0;
 	bpf_object__for_each_map(map, dp->skel->obj) {
+		_cleanup_close_ int fd = -1;
 		char path[PATH_SIZE];
 
 		if (bpf_map__is_internal(map))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", dp->maps_dir,
 			 bpf_map__name(map));
-		if (!access(path, F_OK))
+		fd = bpf_obj_get(path);
+		if (fd >= 0) {
 			(*ret_n_taken)++;
-		err = bpf_map__set_pin_path(map, path);
+			err = take_map(map, fd);
+		} else {
+			err = bpf_map__set_pin_path(map, path);
+		}
 		if (err)
 			return err;
 	}
@@ -159,8 +184,10 @@ static int load_patiently(struct datapath *dp, uint32_t *ret_n_taken, char *err,
 			break;
 		/* Maps of another layout: the links go on with them until
 		 * they are updated to the new programs. */
-		log_warning("%s: pinned maps are of another layout (%s); replaced",
-			    dp->maps_dir, strerror(-ret));
+		log_warning("%s: the pinned maps cannot be used (%s): replaced",
+			    dp->maps_dir,
+			    ret == -EUCLEAN ? "another layout" :
+					      strerror(-ret));
 		unpin_maps(dp);
 	}
 	if (ret)

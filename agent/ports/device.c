@@ -347,3 +347,35 @@ int device_prepare_vm(struct device_journal *journal,
 		prepare_peer(journal, config, &info, note, note_size);
 	return link_get(config->name, ret_info);
 }
+
+static int renew_gro(void *arg)
+{
+	const struct peer *peer = arg;
+	struct link_info info;
+	bool on = false;
+	int err;
+
+	err = link_get(peer->name, &info);
+	if (!err)
+		err = link_get_offload(peer->name, OFFLOAD_GRO, &on);
+	if (err)
+		return err;
+	if (!(info.flags & IFF_UP) || !on)
+		return -ENOTCONN;
+	err = link_set_offload(peer->name, OFFLOAD_GRO, false);
+	if (!err)
+		err = link_set_offload(peer->name, OFFLOAD_GRO, true);
+	return err;
+}
+
+int device_renew_peer(const struct config_vm *config,
+		      const struct link_info *info)
+{
+	struct peer peer;
+	int err;
+
+	if (config->device.type != DEVICE_VETH)
+		return -EOPNOTSUPP;
+	err = find_peer(&config->device, info, &peer);
+	return err ? err : netns_run(peer.netns, renew_gro, &peer);
+}

@@ -51,6 +51,15 @@ int device_prepare_vm(struct device_journal *journal,
 		      struct link_info *ret_info, char *note, size_t note_size,
 		      char *err, size_t err_size);
 
+/*
+ * veth works out whether it takes redirects when its peer's GRO changes while
+ * both ends are up, not when the peer comes up with it on. This switches the
+ * GRO of a VM's end off and on again, if it is up and has it on and can be
+ * reached. 0 or a negative errno.
+ */
+int device_renew_peer(const struct config_vm *config,
+		      const struct link_info *info);
+
 /* The longest MTU that fits a frame of @frame_size with two VLAN tags. */
 uint32_t device_max_mtu(uint32_t frame_size);
 

@@ -125,6 +125,7 @@ struct port {
 	uint32_t mtu;
 	uint8_t mac[6];			/* of the device */
 	bool xmit;			/* takes XDP redirects */
+	bool carrier;			/* at the last look */
 	enum config_way way;		/* asked for */
 	char way_why[96];		/* why it got another; empty if not */
 	char note[256];			/* what else is worth telling */
