@@ -39,8 +39,9 @@ static int parse_attr(const struct nlattr *attr, void *arg)
 	/* Older and newer kernels have fewer or more members. */
 	memset(&raw, 0, sizeof(raw));
 	memcpy(&raw, mnl_attr_get_payload(attr),
-	       mnl_attr_get_payload_len(attr) < sizeof(raw) ?
-		       mnl_attr_get_payload_len(attr) : sizeof(raw));
+	       mnl_attr_get_payload_len(attr) < sizeof(raw)
+		       ? mnl_attr_get_payload_len(attr)
+		       : sizeof(raw));
 	stats->rx_packets = raw.rx_packets;
 	stats->rx_bytes = raw.rx_bytes;
 	stats->tx_packets = raw.tx_packets;

@@ -7,8 +7,8 @@
 #include "base/base.h"
 #include "control/snapshot.h"
 
-#define KIND_GOOD	false
-#define KIND_DROP	true
+#define KIND_GOOD false
+#define KIND_DROP true
 
 const struct reason_info reason_infos[PKT_N_REASONS] = {
 #define PKT_X(name, kind, text, advice) \

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Requests on the control socket: see request.h. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "base/log.h"
+#include "control/request.h"
+#include "control/status.h"
+#include "control/status_list.h"
+
+/* A request being answered. */
+struct request {
+	const struct request_env *env;
+	const struct request_peer *peer;
+	struct status_query query; /* points into the parsed line */
+	const char *verb;
+	json_t *data; /* owned: the answer */
+	char err[1024];
+};
+
+/* ---- what can be asked ---- */
+
+static int refuse(struct request *req, const char *what)
+{
+	const char *group = req->env->group;
+
+	snprintf(
+		req->err, sizeof(req->err),
+		"%s: not permitted for user %u; only for root, the agent's own user%s%s",
+		what, (unsigned int)req->peer->uid,
+		group[0] ? " and members of the group " : "", group);
+	return -EPERM;
+}
+
+static int do_show(struct request *req)
+{
+	return status_list(req->env->agent, &req->query, &req->data, req->err,
+			   sizeof(req->err));
+}
+
+static int do_version(struct request *req)
+{
+	req->data = status_version(req->env->agent, now_ns());
+	return 0;
+}
+
+static int do_reload(struct request *req)
+{
+	const struct server_hooks *hooks = req->env->hooks;
+	int ret;
+
+	if (!req->peer->may_command)
+		return refuse(req, "reload");
+	log_info("reload asked for by user %u, process %d",
+		 (unsigned int)req->peer->uid, (int)req->peer->pid);
+	ret = hooks->reload(hooks->arg, req->err, sizeof(req->err));
+	if (ret)
+		return ret;
+	req->data = json_object();
+	json_object_set_new(req->data, "summary", status_text(req->err));
+	return 0;
+}
+
+static int do_level(struct request *req)
+{
+	const char *name = req->query.name;
+	int level;
+
+	if (name) {
+		level = log_level_parse(name);
+		if (level < 0) {
+			snprintf(
+				req->err, sizeof(req->err),
+				"%.64s: no such log level; there are error, warning, info and debug",
+				name);
+			return -EINVAL;
+		}
+		if (!req->peer->may_command)
+			return refuse(req, "setting the log level");
+		log_set_level((enum log_level)level);
+		log_info("log level set to %s by user %u, process %d",
+			 log_level_name((enum log_level)level),
+			 (unsigned int)req->peer->uid, (int)req->peer->pid);
+	}
+	req->data = json_object();
+	json_object_set_new(req->data, "level",
+			    status_text(log_level_name(log_get_level())));
+	return 0;
+}
+
+static const struct verb {
+	const char *object;
+	const char *verb;
+	bool takes_name;
+	int (*run)(struct request *req);
+} verbs[] = {
+	{ "agent", "version", false, do_version },
+	{ "agent", "reload", false, do_reload },
+	{ "log", "level", true, do_level },
+};
+
+static int dispatch(struct request *req)
+{
+	const char *object = req->query.object;
+	bool known = status_known(object);
+
+	if (known && !strcmp(req->verb, "show"))
+		return do_show(req);
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		if (strcmp(object, verbs[i].object))
+			continue;
+		known = true;
+		if (strcmp(req->verb, verbs[i].verb))
+			continue;
+		if (!req->query.name || verbs[i].takes_name)
+			return verbs[i].run(req);
+		snprintf(req->err, sizeof(req->err), "%s %s takes no name",
+			 object, req->verb);
+		return -EINVAL;
+	}
+	if (known)
+		snprintf(req->err, sizeof(req->err),
+			 "%.64s: %s does not know that", req->verb, object);
+	else
+		snprintf(
+			req->err, sizeof(req->err),
+			"%.64s: no such object; there are vm, port, pool, queue, worker, fdb, counters, agent and log",
+			object);
+	return -EINVAL;
+}
+
+/* ---- reading ---- */
+
+static int read_member(struct request *req, const char *key,
+		       const json_t *value)
+{
+	const char *text = json_string_value(value);
+
+	if (!strcmp(key, "all") && json_is_boolean(value))
+		req->query.all = json_is_true(value);
+	else if (!strcmp(key, "object") && text)
+		req->query.object = text;
+	else if (!strcmp(key, "verb") && text)
+		req->verb = text;
+	else if (!strcmp(key, "name") && text)
+		req->query.name = text;
+	else {
+		snprintf(
+			req->err, sizeof(req->err),
+			"%.64s: wrong member; there are object, verb and name (strings) and all (true or false)",
+			key);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int read_request(struct request *req, json_t *root)
+{
+	const char *key;
+	json_t *value;
+	int ret;
+
+	if (!json_is_object(root)) {
+		snprintf(req->err, sizeof(req->err),
+			 "a request is a JSON object");
+		return -EINVAL;
+	}
+	json_object_foreach(root, key, value)
+	{
+		ret = read_member(req, key, value);
+		if (ret)
+			return ret;
+	}
+	if (req->query.object && req->verb)
+		return 0;
+	snprintf(req->err, sizeof(req->err),
+		 "a request needs the members object and verb");
+	return -EINVAL;
+}
+
+/* ---- answering ---- */
+
+/* Takes over @obj. */
+static char *to_line(json_t *obj)
+{
+	char *text = json_dumps(obj, JSON_COMPACT), *line;
+	size_t len;
+
+	json_decref(obj);
+	if (!text)
+		return NULL;
+	len = strlen(text);
+	line = realloc(text, len + 2);
+	if (!line) {
+		free(text);
+		return NULL;
+	}
+	line[len] = '\n';
+	line[len + 1] = '\0';
+	return line;
+}
+
+char *request_error(const char *error)
+{
+	json_t *obj = json_object();
+
+	json_object_set_new(obj, "ok", json_false());
+	json_object_set_new(obj, "error", status_text(error));
+	return to_line(obj);
+}
+
+static char *success(struct request *req, uint64_t now)
+{
+	json_t *obj = json_object();
+
+	json_object_set_new(obj, "ok", json_true());
+	json_object_set_new(obj, "time_ns", json_integer((json_int_t)now));
+	json_object_set_new(
+		obj, "started_ns",
+		json_integer((json_int_t)req->env->agent->started_ns));
+	json_object_set_new(obj, "data", req->data);
+	return to_line(obj);
+}
+
+char *request_answer(const struct request_env *env,
+		     const struct request_peer *peer, const char *line,
+		     size_t len)
+{
+	struct request req = { .env = env, .peer = peer };
+	uint64_t now = now_ns();
+	json_error_t error;
+	json_t *root;
+	int ret;
+
+	root = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
+	if (root) {
+		ret = read_request(&req, root);
+	} else {
+		ret = -EINVAL;
+		snprintf(req.err, sizeof(req.err), "not JSON: column %d: %s",
+			 error.column, error.text);
+	}
+	if (!ret)
+		ret = dispatch(&req);
+	json_decref(root);
+	if (!ret && !req.data) {
+		ret = -ENOMEM;
+		snprintf(req.err, sizeof(req.err), "out of memory");
+	}
+	return ret ? request_error(req.err) : success(&req, now);
+}

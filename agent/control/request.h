@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * One request on the control socket, and its answer.
+ *
+ *	{"object":"vm","verb":"show","name":"web1"}
+ *	{"ok":true,"time_ns":...,"started_ns":...,"data":[...]}
+ *	{"ok":false,"error":"web1: no such VM; pktctl vm show lists them"}
+ *
+ *	object			verb	name		who may
+ *	vm			show	a VM		anybody who may connect
+ *	port, pool, queue,
+ *	fdb, counters		show	a port		anybody
+ *	worker			show	its number	anybody
+ *	agent			version			anybody
+ *	agent			reload			who may command
+ *	log			level			anybody
+ *	log			level	a level		who may command
+ *
+ * "name" may be left out; "counters" also knows "all":true. time_ns is
+ * CLOCK_MONOTONIC, so that rates can be computed from two answers, and
+ * started_ns the agent's start by the same clock. Control thread.
+ */
+#ifndef CONTROL_REQUEST_H
+#define CONTROL_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "control/server.h"
+
+struct request_peer {
+	uid_t uid;
+	pid_t pid;
+	bool may_command;
+};
+
+struct request_env {
+	struct agent *agent;			/* borrowed */
+	const struct server_hooks *hooks;	/* borrowed */
+	const char *group;	/* borrowed: who else may command, or "" */
+};
+
+/* Does what @line (without its newline) asks. Returns the answer, a string
+ * with a newline that the caller frees; NULL when out of memory. */
+char *request_answer(const struct request_env *env,
+		     const struct request_peer *peer, const char *line,
+		     size_t len);
+
+/* The answer {"ok":false,"error":@error}. */
+char *request_error(const char *error);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the agent has, as JSON: one function per object. status_list.h answers
+ * whole requests; pktctl(8) describes the members.
+ *
+ * All functions return a new reference, or NULL when out of memory. A string
+ * that is no UTF-8 (a device may be called anything) has its bad bytes
+ * replaced. Control thread.
+ */
+#ifndef CONTROL_STATUS_H
+#define CONTROL_STATUS_H
+
+#include <jansson.h>
+
+#include "control/snapshot.h"
+#include "switching/worker.h"
+
+/* @text as a JSON string. */
+json_t *status_text(const char *text);
+
+json_t *status_vm(const struct snapshot_port *sp);
+json_t *status_port(const struct snapshot_port *sp);
+/* Whether the arena got its hugepages: {asked, got, why}. */
+json_t *status_hugepages(const struct agent *agent);
+/* The account of all frames, and of one port's. */
+json_t *status_arena(const struct snapshot *snap);
+json_t *status_pool(const struct snapshot_port *sp);
+json_t *status_queue(const struct queue *queue);
+json_t *status_worker(const struct worker *worker);
+/* @port: its name. @now_s: monotonic seconds, the clock of entry->seen_s. */
+json_t *status_fdb(const struct fdb_key *key, const struct fdb_entry *entry,
+		   const char *port, uint32_t now_s);
+json_t *status_counter(const char *port, enum pkt_reason reason,
+		       const struct counter *counter);
+json_t *status_version(const struct agent *agent, uint64_t now);
+
+#endif

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * pktctl: the operator's tool. Reads the command line, asks the agent
+ * (cli/ask.h) and prints the answer (cli/view.h), once or again and again.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "cli/ask.h"
+#include "cli/view.h"
+#include "version.h"
+
+#define DEFAULT_SOCKET "/run/pktagent/control.sock"
+#define CLEAR_SCREEN   "\033[H\033[2J"
+
+enum { EXIT_OK = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
+
+struct command {
+	struct question question;
+	bool json;
+	double watch_s; /* 0 = once */
+};
+
+static void usage(FILE *out)
+{
+	fprintf(out,
+		"usage: pktctl [-j] [-w [SECONDS]] [-s SOCKET] COMMAND\n"
+		"\n"
+		"  vm show [VM]            the VMs: state, way, pool, traffic, losses\n"
+		"  port show [PORT]        the ports: device, XDP, what was asked and got\n"
+		"  pool show [PORT]        where all packet buffers are\n"
+		"  queue show [PORT]       the AF_XDP queues\n"
+		"  worker show [NUMBER]    the threads that forward\n"
+		"  fdb show [PORT]         the forwarding table\n"
+		"  counters show [PORT]    what became of packets, and what to do about it\n"
+		"  reload                  read the configuration again\n"
+		"  log level [LEVEL]       show or set: error, warning, info, debug\n"
+		"  version                 of this program and of the agent\n"
+		"\n"
+		"  -j, --json              print the answer's data as JSON\n"
+		"  -w, --watch [SECONDS]   repeat with rates, every second or so often\n"
+		"  -a, --all               counters: also those that are zero\n"
+		"  -s, --socket SOCKET     the agent's control socket (default: $PKTCTL_SOCKET,\n"
+		"                          or " DEFAULT_SOCKET ")\n"
+		"  -V, --version           print this program's version\n"
+		"  -h, --help              print this\n"
+		"\n"
+		"Exit status: 0 ok, 1 the agent says no or does not answer, 2 wrong usage.\n");
+}
+
+/* ---- command line ---- */
+
+static int fail_usage(const char *what, const char *word)
+{
+	fprintf(stderr, "pktctl: %s%s%s; see pktctl --help\n", word,
+		word[0] ? ": " : "", what);
+	return EXIT_USAGE;
+}
+
+static bool parse_seconds(const char *text, double *ret_seconds)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (end == text || *end || !(seconds >= 0.1 && seconds <= 86400))
+		return false;
+	*ret_seconds = seconds;
+	return true;
+}
+
+/* The words that are no options: OBJECT VERB [NAME]. */
+static int parse_words(struct command *command, char **words, int n)
+{
+	struct question *q = &command->question;
+	int n_max = 2;
+
+	if (!n)
+		return fail_usage("nothing to do", "");
+	q->object = words[0];
+	if (!strcmp(words[0], "reload") || !strcmp(words[0], "version")) {
+		q->object = "agent";
+		q->verb = words[0];
+		n_max = 1;
+	} else if (view_known(words[0])) {
+		if (n > 1 && strcmp(words[1], "show"))
+			return fail_usage("there is only show", words[1]);
+		q->verb = "show";
+		n_max = 3;
+	} else if (!strcmp(words[0], "log")) {
+		if (n < 2 || strcmp(words[1], "level"))
+			return fail_usage("there is only log level", words[0]);
+		q->verb = words[1];
+		n_max = 3;
+	} else {
+		return fail_usage("no such command", words[0]);
+	}
+	if (n > n_max)
+		return fail_usage("one word too many", words[n_max]);
+	q->name = n > 2 ? words[2] : NULL;
+	if (command->watch_s > 0 && !view_known(q->object))
+		return fail_usage("cannot be watched", words[0]);
+	if (q->all && strcmp(q->object, "counters"))
+		return fail_usage("only for counters", "--all");
+	return EXIT_OK;
+}
+
+/* Returns an exit status, or -1 to go on. */
+static int parse_options(struct command *command, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "watch", optional_argument, NULL, 'w' },
+		{ "all", no_argument, NULL, 'a' },
+		{ "socket", required_argument, NULL, 's' },
+		{ "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 }
+	};
+	int c, status;
+
+	while ((c = getopt_long(argc, argv, "jw::as:Vh", options, NULL)) >= 0) {
+		switch (c) {
+		case 'j':
+			command->json = true;
+			break;
+		case 'w':
+			command->watch_s = 1;
+			if (optarg) {
+				if (!parse_seconds(optarg, &command->watch_s))
+					return fail_usage(
+						"not a number of seconds from 0.1 to 86400",
+						optarg);
+			} else if (argv[optind] &&
+				   parse_seconds(argv[optind],
+						 &command->watch_s)) {
+				optind++;
+			}
+			break;
+		case 'a':
+			command->question.all = true;
+			break;
+		case 's':
+			command->question.socket = optarg;
+			break;
+		case 'V':
+			puts("pktctl " PKTAGENT_VERSION);
+			return EXIT_OK;
+		case 'h':
+			usage(stdout);
+			return EXIT_OK;
+		default:
+			fputs("see pktctl --help\n", stderr);
+			return EXIT_USAGE;
+		}
+	}
+	status = parse_words(command, argv + optind, argc - optind);
+	return status == EXIT_OK ? -1 : status;
+}
+
+/* ---- printing ---- */
+
+static void print_answer(const struct command *command, const json_t *answer,
+			 const json_t *before)
+{
+	const struct question *q = &command->question;
+	const json_t *data = json_object_get(answer, "data");
+	const struct view view = {
+		.answer = answer,
+		.before = before,
+		.rates = command->watch_s > 0,
+		.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
+		.out = stdout,
+	};
+
+	if (command->json) {
+		json_dumpf(data, stdout,
+			   command->watch_s > 0 ? JSON_COMPACT
+						: JSON_INDENT(2));
+		putchar('\n');
+	} else if (view_known(q->object)) {
+		view_show(&view, q->object);
+	} else if (!strcmp(q->verb, "version")) {
+		puts("pktctl " PKTAGENT_VERSION);
+		view_version(&view);
+	} else if (!strcmp(q->verb, "reload")) {
+		puts(view_string(data, "summary"));
+	} else {
+		puts(view_string(data, "level"));
+	}
+}
+
+static void pause_s(double seconds)
+{
+	struct timespec ts = { .tv_sec = (time_t)seconds };
+
+	ts.tv_nsec = (long)((seconds - (double)ts.tv_sec) * 1e9);
+	nanosleep(&ts, NULL);
+}
+
+static void print_time(void)
+{
+	char text[32];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	localtime_r(&now, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+	printf("%s\n", text);
+}
+
+/* Until interrupted, or the agent does not answer. */
+static int watch(const struct command *command, char *err, size_t err_size)
+{
+	bool tty = isatty(STDOUT_FILENO);
+	json_t *before = NULL, *answer;
+	int ret;
+
+	while (!(ret = ask(&command->question, &answer, err, err_size))) {
+		if (!command->json) {
+			fputs(tty ? CLEAR_SCREEN : before ? "\n" : "", stdout);
+			print_time();
+		}
+		print_answer(command, answer, before);
+		json_decref(before);
+		before = answer;
+		if (fflush(stdout) || ferror(stdout))
+			break;
+		pause_s(command->watch_s);
+	}
+	json_decref(before);
+	return ret;
+}
+
+static int run(const struct command *command)
+{
+	char err[1200] = "";
+	json_t *answer;
+	int ret;
+
+	if (command->watch_s > 0) {
+		ret = watch(command, err, sizeof(err));
+	} else {
+		ret = ask(&command->question, &answer, err, sizeof(err));
+		if (!ret) {
+			print_answer(command, answer, NULL);
+			json_decref(answer);
+		}
+	}
+	if (ret) {
+		fprintf(stderr, "pktctl: %s\n", err);
+		return EXIT_REFUSED;
+	}
+	return fflush(stdout) || ferror(stdout) ? EXIT_REFUSED : EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+	struct command command = { 0 };
+	int status;
+
+	command.question.socket = getenv("PKTCTL_SOCKET");
+	if (!command.question.socket || !command.question.socket[0])
+		command.question.socket = DEFAULT_SOCKET;
+	status = parse_options(&command, argc, argv);
+	return status >= 0 ? status : run(&command);
+}
