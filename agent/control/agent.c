@@ -356,12 +356,7 @@ static void check_device(struct agent *agent, struct port *port)
 		log_warning("%s: down: %s", port->name, port->why);
 		return;
 	}
-	lifecycle_refresh(agent, port);
-	/* The VM's end has just come up: see device_renew_peer(). */
-	if (!err && info.carrier && !port->carrier && !port->xmit &&
-	    port->vm_config && !device_renew_peer(port->vm_config, &info))
-		lifecycle_refresh(agent, port);
-	port->carrier = !err && info.carrier;
+	lifecycle_refresh(agent, port, err ? NULL : &info);
 }
 
 void agent_device_changed(struct agent *agent, int ifindex, const char *name,

@@ -172,19 +172,36 @@ static bool read_xmit(struct port *port)
 	return false;
 }
 
-void lifecycle_refresh(struct agent *agent, struct port *port)
+/* veth does not notice by itself that a VM has come up with GRO on. */
+static bool find_xmit(struct port *port, const struct link_info *info,
+		      bool came_up)
 {
+	if (read_xmit(port))
+		return true;
+	return came_up && port->vm_config &&
+	       !device_renew_peer(port->vm_config, info) && read_xmit(port);
+}
+
+void lifecycle_refresh(struct agent *agent, struct port *port,
+		       const struct link_info *info)
+{
+	bool carrier = info ? info->carrier : port->carrier;
 	bool xmit;
 
 	if (port->state != PORT_STATE_UP)
 		return;
-	xmit = read_xmit(port);
-	if (xmit == port->xmit)
+	xmit = info ? find_xmit(port, info, carrier && !port->carrier) :
+		      read_xmit(port);
+	if (xmit == port->xmit && carrier == port->carrier)
 		return;
+	if (xmit != port->xmit)
+		log_info("%s: %s %s XDP redirects now", port->name,
+			 port->ifname, xmit ? "takes" : "does not take");
+	if (carrier != port->carrier)
+		log_info("%s: %s %s now", port->name, port->ifname,
+			 carrier ? "has a carrier" : "has no carrier");
 	port->xmit = xmit;
-	log_info("%s: %s %s XDP redirects now: %s way", port->name,
-		 port->ifname, xmit ? "takes" : "does not take",
-		 agent_port_way(port) == WAY_KERNEL ? "kernel" : "agent");
+	port->carrier = carrier;
 	lifecycle_write(agent, port);
 	networks_update_port(agent, port);
 }
@@ -223,7 +240,7 @@ static int fill_opts(struct agent *agent, const struct port *port,
 		opts.slack = parts.tx_slack;
 		opts.fill_max = 2 * (max.tx_per_queue + max.tx_slack);
 		opts.out_max = max.out;
-		opts.copy = UMEM_COPY_COPY;
+		opts.copy = UMEM_COPY_AUTO;
 	}
 	id = vswitch_take_queue_id(&agent->vs);
 	if (id < 0)
@@ -432,6 +449,7 @@ static void read_device(struct port *port, const struct link_info *info)
 	port->mtu = info->mtu;
 	port->max_len = info->mtu + PKT_ETH_LEN;
 	memcpy(port->mac, info->mac, 6);
+	port->carrier = info->carrier;
 	link_driver(port->ifname, port->driver, sizeof(port->driver));
 }
 
@@ -457,7 +475,7 @@ int lifecycle_up(struct agent *agent, struct port *port)
 		err = attach(agent, port, &info);
 	if (!err) {
 		/* After attaching: veth's features depend on it. */
-		port->xmit = read_xmit(port);
+		port->xmit = find_xmit(port, &info, info.carrier);
 		err = make_visible(agent, port);
 	}
 	if (err) {
@@ -465,10 +483,11 @@ int lifecycle_up(struct agent *agent, struct port *port)
 		lifecycle_down(agent, port, PORT_STATE_DOWN, why);
 		return err;
 	}
-	log_info("%s: up: %s (%s), %u queue%s, MTU %u, %s way%s%s", port->name,
+	log_info("%s: up: %s (%s), %u queue%s, MTU %u, %s way%s%s%s", port->name,
 		 port->ifname, port->driver[0] ? port->driver : "no driver",
 		 port->n_queues, port->n_queues == 1 ? "" : "s", port->mtu,
 		 agent_port_way(port) == WAY_KERNEL ? "kernel" : "agent",
+		 port->carrier ? "" : ", no carrier yet",
 		 port->note[0] ? "; " : "", port->note);
 	return 0;
 }

@@ -38,9 +38,11 @@ void lifecycle_retry(struct agent *agent);
  * what its device can do. */
 int lifecycle_write(struct agent *agent, struct port *port);
 
-/* Asks again whether the device takes XDP redirects, and writes the port if
+/* Asks again whether the device takes XDP redirects, and whether there is
+ * somebody at its other end (@info; NULL: not known), and writes the port if
  * that has changed. */
-void lifecycle_refresh(struct agent *agent, struct port *port);
+void lifecycle_refresh(struct agent *agent, struct port *port,
+		       const struct link_info *info);
 
 /* Brings a VM's frames in line with its pool in port->vm_config. 0, or
  * -EINVAL: needs larger rings, that is down and up again. */

@@ -31,9 +31,11 @@ static bool has_vm(const struct agent *agent, uint16_t vlan)
 	return false;
 }
 
+/* A port without carrier (a tap that nobody has opened, a VM that is down) is
+ * not flooded to: the device would only drop it. */
 static bool is_member(const struct port *port, uint16_t vlan)
 {
-	if (!port || port->state != PORT_STATE_UP)
+	if (!port || port->state != PORT_STATE_UP || !port->carrier)
 		return false;
 	if (port->kind == PORT_VM)
 		return port->vlan == vlan;

@@ -82,7 +82,7 @@
 	X(redirect_failed, DROP, "the kernel refused the redirect", \
 	  "the receiving device went away, or lost its XDP support") \
 	X(dev_full, DROP, "the receiving device's queue was full", \
-	  "the VM reads too slowly; give it CPU or a longer queue") \
+	  "the VM reads too slowly, or nobody has opened the tap") \
 	X(rx_ring_full, DROP, "the VM's receive ring was full", \
 	  "raise the VM's pool, or find out why it reads slowly") \
 	X(fill_empty, DROP, "the queue had no free frame", \
