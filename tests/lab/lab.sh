@@ -115,9 +115,19 @@ lab_start() {
 
 # Ends a process of ours and waits for it. Status: the process's own.
 lab_stop() {
-	local pid=$1 sig=${2:-TERM} rc=0
-	kill "-$sig" "$pid" 2> /dev/null
-	wait "$pid" 2> /dev/null || rc=$?
+	kill "-${2:-TERM}" "$1" 2> /dev/null
+	lab_reap "$1"
+}
+
+# Waits for a process of ours and forgets it: its number may be somebody
+# else's from now on. Status: the process's own.
+lab_reap() {
+	local rc=0 pid rest=()
+	wait "$1" 2> /dev/null || rc=$?
+	for pid in "${LAB_PIDS[@]}"; do
+		[ "$pid" = "$1" ] || rest+=("$pid")
+	done
+	LAB_PIDS=("${rest[@]}")
 	return $rc
 }
 
