@@ -154,11 +154,15 @@ fuzz: $(FUZZ)
 check:
 	@tests/run.sh $(T)
 
+# Figures in build/bench/dataplane.json and .svg; see README.md.
+bench: agent tools
+	$(Q)tests/bench/dataplane.sh
+
 clean:
 	rm -rf build build-san build-tsan build-clang compile_commands.json
 
 FORCE:
-.PHONY: all agent tools unit bpftest fuzz check clean FORCE
+.PHONY: all agent tools bench unit bpftest fuzz check clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 

@@ -115,7 +115,9 @@ static int set_pins(struct datapath *dp, uint32_t *ret_n_taken)
 		_cleanup_close_ int fd = -1;
 		char path[PATH_SIZE];
 
-		if (bpf_map__is_internal(map))
+		/* The programs' own caches are of no use to a successor. */
+		if (bpf_map__is_internal(map) ||
+		    !strncmp(bpf_map__name(map), "recent_", 7))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", dp->maps_dir,
 			 bpf_map__name(map));
