@@ -150,6 +150,10 @@ unit: $(UNIT)
 bpftest: $(BPFTEST)
 fuzz: $(FUZZ)
 
+# The packages of tests/packages that are missing.
+deps:
+	@tests/deps.sh
+
 # Some of them: make check T='net/* unit/test_fdb'
 check:
 	@tests/run.sh $(T)
@@ -162,7 +166,7 @@ clean:
 	rm -rf build build-san build-tsan build-clang compile_commands.json
 
 FORCE:
-.PHONY: all agent tools bench unit bpftest fuzz check clean FORCE
+.PHONY: all agent tools bench unit bpftest fuzz deps check clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
