@@ -26,6 +26,7 @@ LAB_PIDS=()
 LAB_NS=()
 LAB_BPF_MOUNTED=
 LAB_HUGE_BEFORE=
+LAB_HUGE_ADDED=
 LAB_AGENT_PID=
 
 lab_say() { printf '%s\n' "$*" >&2; }
@@ -33,25 +34,53 @@ lab_say() { printf '%s\n' "$*" >&2; }
 # ---- the host ----
 
 # Mounts bpffs and reserves huge pages for $1 frames of 4 KiB if there are too
-# few free; lab_down puts both back.
+# few free; lab_down puts both back. Here and below, what is to be undone is
+# noted before it is done: a signal may come between any two commands.
 lab_host_prepare() {
 	local frames=${1:-16384} need free
 	if ! mountpoint -q /sys/fs/bpf; then
-		mount -t bpf bpf /sys/fs/bpf && LAB_BPF_MOUNTED=1
+		LAB_BPF_MOUNTED=1
+		mount -t bpf bpf /sys/fs/bpf || return
 	fi
 	need=$((frames / 512 + 8))
 	free=$(awk '/^HugePages_Free/ { print $2 }' /proc/meminfo)
 	if [ "$free" -lt "$need" ]; then
-		LAB_HUGE_BEFORE=$(cat /proc/sys/vm/nr_hugepages)
-		echo $((LAB_HUGE_BEFORE + need - free)) > /proc/sys/vm/nr_hugepages
+		LAB_HUGE_BEFORE=$(lab_huge)
+		lab_huge $((LAB_HUGE_BEFORE + need - free))
+		LAB_HUGE_ADDED=$(($(lab_huge) - LAB_HUGE_BEFORE))
+	fi
+}
+
+# Prints how many huge pages are reserved, or reserves $1.
+lab_huge() {
+	if [ $# = 0 ]; then
+		cat /proc/sys/vm/nr_hugepages
+	else
+		echo "$1" > /proc/sys/vm/nr_hugepages
+	fi
+}
+
+# Takes the pages away that were added, not those that others added since.
+lab_host_restore() {
+	local now
+	if [ -n "$LAB_HUGE_BEFORE" ]; then
+		now=$(lab_huge)
+		lab_huge $((now - ${LAB_HUGE_ADDED:-$((now - LAB_HUGE_BEFORE))}))
+		LAB_HUGE_BEFORE=
+		LAB_HUGE_ADDED=
+	fi
+	if [ -n "$LAB_BPF_MOUNTED" ]; then
+		# Somebody else's pins would go with it.
+		[ -z "$(ls -A /sys/fs/bpf)" ] && umount /sys/fs/bpf
+		LAB_BPF_MOUNTED=
 	fi
 }
 
 # ---- namespaces and devices ----
 
 lab_ns() {
-	ip netns add "$LAB-$1"
 	LAB_NS+=("$LAB-$1")
+	ip netns add "$LAB-$1"
 	ip -n "$LAB-$1" link set lo up
 	# No router or neighbour noise of the kernel's own.
 	ip netns exec "$LAB-$1" sysctl -qw net.ipv6.conf.all.accept_dad=0 \
@@ -68,11 +97,18 @@ lab_in() {
 
 # The host with its NIC: $1 queues.
 lab_wire() {
-	local q=${1:-2}
 	lab_ns host
 	lab_ns wire
+	lab_nic "${1:-2}"
+}
+
+# The NIC alone; the wire's MAC is lab_mac 100. "ip link del up0" in the host
+# takes it away.
+lab_nic() {
+	local q=$1
 	ip -n "$LAB-host" link add up0 numrxqueues "$q" numtxqueues "$q" \
-		type veth peer name wire0 numrxqueues "$q" numtxqueues "$q"
+		type veth peer name wire0 numrxqueues "$q" numtxqueues "$q" \
+		address "$(lab_mac 100)"
 	ip -n "$LAB-host" link set wire0 netns "$LAB-wire"
 	ip -n "$LAB-host" link set up0 up
 	ip -n "$LAB-wire" link set wire0 up
@@ -104,11 +140,13 @@ lab_mac() { printf '02:00:00:00:00:%02x' "$1"; }
 # ---- processes ----
 
 # Starts a command in the background in namespace $1; its output goes to
-# $LAB_DIR/$2.log. Its pid is in LAB_LAST_PID.
+# $LAB_DIR/$2.log. Its pid is in LAB_LAST_PID. It does not inherit descriptor
+# 9, which is for the caller's lock.
 lab_start() {
 	local ns=$1 log=$LAB_DIR/$2.log
 	shift 2
-	nsenter --net="/run/netns/$LAB-$ns" "$@" > "$log" 2>&1 < /dev/null &
+	nsenter --net="/run/netns/$LAB-$ns" "$@" > "$log" 2>&1 < /dev/null \
+		9>&- &
 	LAB_LAST_PID=$!
 	LAB_PIDS+=("$LAB_LAST_PID")
 }
@@ -201,25 +239,24 @@ lab_down() {
 	# What an agent that was killed left pinned.
 	[ -d "$LAB_BPFFS" ] && rm -rf "$LAB_BPFFS"
 	for ns in "${LAB_NS[@]}"; do
+		# Started, but not noted any more before a signal came.
+		for pid in $(ip netns pids "$ns" 2> /dev/null); do
+			kill -KILL "$pid" 2> /dev/null
+		done
 		ip netns del "$ns" 2> /dev/null
 	done
 	LAB_NS=()
-	if [ -n "$LAB_HUGE_BEFORE" ]; then
-		echo "$LAB_HUGE_BEFORE" > /proc/sys/vm/nr_hugepages
-		LAB_HUGE_BEFORE=
-	fi
-	if [ -n "$LAB_BPF_MOUNTED" ]; then
-		umount /sys/fs/bpf
-		LAB_BPF_MOUNTED=
-	fi
+	lab_host_restore
 	rm -rf "$LAB_DIR"
 }
 
 lab_gone() { ! kill -0 "$1" 2> /dev/null; }
 
 lab_trap() {
-	trap 'rc=$?; trap - EXIT; lab_down; exit $rc' EXIT
-	trap 'exit 130' INT
-	trap 'exit 143' TERM
+	trap 'rc=$?; trap - EXIT; trap "" HUP INT PIPE TERM; lab_down
+		exit $rc' EXIT
 	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 141' PIPE
+	trap 'exit 143' TERM
 }
