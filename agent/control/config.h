@@ -49,6 +49,7 @@ struct config_uplink {
 	enum config_want zero_copy;
 	enum config_way way;
 	bool learn;			/* learn MACs seen on the wire */
+	bool host;			/* broadcasts go to the host, too */
 	uint32_t mtu;			/* 0 = leave the device's */
 	uint32_t reserve;		/* frames per queue for packets that go
 					 * to no single VM, and as slack */

@@ -77,6 +77,7 @@ int lifecycle_new_uplink(struct agent *agent,
 	port->uplink_config = config;
 	port->way = config->way;
 	port->learn = config->learn;
+	port->host = config->host;
 	port->out_max = config->out_max;
 	*ret_port = port;
 	return networks_add_addresses(agent, port);

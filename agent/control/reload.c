@@ -188,7 +188,7 @@ static bool same_uplink(const struct config_uplink *a,
 	return !strcmp(a->name, b->name) && a->queues == b->queues &&
 	       !memcmp(a->vlans, b->vlans, sizeof(a->vlans)) &&
 	       a->zero_copy == b->zero_copy && a->way == b->way &&
-	       a->learn == b->learn && a->mtu == b->mtu &&
+	       a->learn == b->learn && a->host == b->host && a->mtu == b->mtu &&
 	       a->reserve == b->reserve && a->out_max == b->out_max;
 }
 
@@ -259,6 +259,7 @@ static int change_uplink(struct agent *agent, struct port *port,
 	port->uplink_config = new;
 	port->way = new->way;
 	port->out_max = new->out_max;
+	__atomic_store_n(&port->host, new->host, __ATOMIC_RELAXED);
 	__atomic_store_n(&port->learn, new->learn, __ATOMIC_RELAXED);
 	if (statics_differ)
 		err = networks_add_addresses(agent, port);

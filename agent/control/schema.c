@@ -202,6 +202,12 @@ const struct schema_key schema_keys[] = {
 	{ .path = "uplinks[].learn", .type = SCHEMA_BOOL,
 	  IN(struct config_uplink, learn), .def = "true",
 	  .text = "Whether addresses seen on the wire are learned." },
+	{ .path = "uplinks[].host", .type = SCHEMA_BOOL,
+	  IN(struct config_uplink, host), .def = "true",
+	  .text = "Whether broadcasts and multicasts from the wire go to the "
+		  "host's own stack as well, at most 500 a second. Set it "
+		  "to false where the host has no address on this device. "
+		  "Unicast to the device's own address always does." },
 	{ .path = "uplinks[].mtu", .type = SCHEMA_NUMBER,
 	  IN(struct config_uplink, mtu),
 	  .or_zero = true, .min = PKT_MTU_MIN, .max = PKT_MTU_MAX,

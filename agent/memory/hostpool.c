@@ -57,14 +57,30 @@ static void depot_put(struct hostpool *pool, struct magazine *mag)
 	for (uint32_t i = 0; i < mag->n; i++)
 		arena_move(pool->arena, mag->frames[i], FRAME_HOST, 0);
 	__atomic_fetch_add(&pool->n_free, (int64_t)mag->n, __ATOMIC_RELAXED);
-	stack_push(pool, mag->n ? &pool->full : &pool->empty, mag);
+	if (mag->n == MAGAZINE_SIZE)
+		stack_push(pool, &pool->full, mag);
+	else
+		stack_push(pool, mag->n ? &pool->partial : &pool->empty, mag);
+}
+
+/* A magazine with frames, or NULL when the depot has none. */
+static struct magazine *depot_get(struct hostpool *pool)
+{
+	struct magazine *mag = stack_pop(pool, &pool->full);
+
+	if (!mag)
+		mag = stack_pop(pool, &pool->partial);
+	if (mag)
+		__atomic_fetch_sub(&pool->n_free, (int64_t)mag->n,
+				   __ATOMIC_RELAXED);
+	return mag;
 }
 
 int hostpool_init(struct hostpool *pool, struct arena *arena,
 		  uint32_t max_caches)
 {
 	uint32_t n_full = (arena->n_frames + MAGAZINE_SIZE - 1) / MAGAZINE_SIZE;
-	/* A cache holds two, and gives back at most two that are not full. */
+	/* Per cache: two, one more in load and unload, one left half full. */
 	uint32_t n = n_full + 4 * max_caches;
 	uint32_t frame = 0;
 
@@ -73,6 +89,7 @@ int hostpool_init(struct hostpool *pool, struct arena *arena,
 	pool->n_magazines = n;
 	pool->full = NO_MAGAZINE;
 	pool->empty = NO_MAGAZINE;
+	pool->partial = NO_MAGAZINE;
 	pool->magazines = calloc(n, sizeof(pool->magazines[0]));
 	if (!pool->magazines)
 		return -ENOMEM;
@@ -105,17 +122,35 @@ void frame_cache_init(struct frame_cache *cache, struct hostpool *pool,
 	memset(cache, 0, sizeof(*cache));
 	cache->pool = pool;
 	cache->who = who;
-	/* There are four per cache, and one cache holds two. */
 	cache->loaded = stack_pop(pool, &pool->empty);
 	cache->spare = stack_pop(pool, &pool->empty);
 }
 
+/* Moves frames from @from to @to until one is empty or the other full. */
+static void pour(struct magazine *from, struct magazine *to)
+{
+	while (from->n && to->n < MAGAZINE_SIZE)
+		to->frames[to->n++] = from->frames[--from->n];
+}
+
 void frame_cache_done(struct frame_cache *cache)
 {
-	if (!cache->pool)
+	struct hostpool *pool = cache->pool;
+	struct magazine *left;
+
+	if (!pool)
 		return;
-	depot_put(cache->pool, cache->loaded);
-	depot_put(cache->pool, cache->spare);
+	pour(cache->spare, cache->loaded);
+	left = stack_pop(pool, &pool->partial);
+	if (left) {
+		__atomic_fetch_sub(&pool->n_free, (int64_t)left->n,
+				   __ATOMIC_RELAXED);
+		pour(left, cache->spare);
+		pour(left, cache->loaded);
+		depot_put(pool, left);
+	}
+	depot_put(pool, cache->loaded);
+	depot_put(pool, cache->spare);
 	memset(cache, 0, sizeof(*cache));
 }
 
@@ -136,10 +171,9 @@ int frame_cache_load(struct frame_cache *cache)
 		swap_magazines(cache);
 		return 0;
 	}
-	mag = stack_pop(pool, &pool->full);
+	mag = depot_get(pool);
 	if (!mag)
 		return -ENOMEM;
-	__atomic_fetch_sub(&pool->n_free, (int64_t)mag->n, __ATOMIC_RELAXED);
 	for (uint32_t i = 0; i < mag->n; i++)
 		arena_move(pool->arena, mag->frames[i], FRAME_CACHE,
 			   cache->who);
@@ -159,24 +193,7 @@ void frame_cache_unload(struct frame_cache *cache)
 		swap_magazines(cache);
 		return;
 	}
-	/* An empty magazine is there for each full one that leaves: the sum
-	 * of frames is fixed, and there are 64 frames' room per magazine. */
-	mag = stack_pop(pool, &pool->empty);
-	while (!mag) {
-		/* Magazines half filled by caches that closed: merge. */
-		struct magazine *a = stack_pop(pool, &pool->full);
-		struct magazine *b = a ? stack_pop(pool, &pool->full) : NULL;
-
-		if (b)
-			while (a->n && b->n < MAGAZINE_SIZE)
-				b->frames[b->n++] = a->frames[--a->n];
-		if (b)
-			stack_push(pool, &pool->full, b);
-		if (a && !a->n)
-			mag = a;
-		else if (a)
-			stack_push(pool, &pool->full, a);
-	}
+	mag = stack_pop(pool, &pool->empty);	/* never NULL: see hostpool.h */
 	cache->n -= cache->spare->n;
 	depot_put(pool, cache->spare);
 	cache->spare = cache->loaded;

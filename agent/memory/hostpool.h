@@ -6,12 +6,18 @@
  * Theory. Frames are handed about in magazines of 64, as in Bonwick's and
  * Adams's slab allocator ("Magazines and Vmem", USENIX 2001): a worker's
  * cache is two magazines, and a trip to the shared depot moves a whole one, so
- * that sharing costs a few nanoseconds per 64 frames. The depot is two
- * lock-free stacks, of full (more exactly: not empty) magazines and of empty
- * ones; their heads carry a generation in the upper half against ABA.
- * A magazine is on exactly one stack or in exactly one cache, and a frame is
- * in at most one magazine: that is the whole invariant, and push, pop,
+ * that sharing costs a few nanoseconds per 64 frames. The depot is three
+ * lock-free stacks, of full magazines, of empty ones, and of what closed caches
+ * left half full; their heads carry a generation in the upper half against
+ * ABA. A magazine is on exactly one stack or in exactly one cache, and a frame
+ * is in at most one magazine: that is the whole invariant, and push, pop,
  * cache_get and cache_put are the only operations on it.
+ *
+ * There is always an empty magazine for who needs one. A closing cache fills
+ * up what another had left before it leaves one half full of its own, so that
+ * there are never more of those than caches may be open; the full ones are at
+ * most n_frames / 64, and a cache has two, or three in the middle of load and
+ * unload.
  *
  * Thread-safety: the depot may be used by any thread; a cache belongs to one.
  */
@@ -35,6 +41,7 @@ struct hostpool {
 	/* hot: generation << 32 | index of the top magazine */
 	uint64_t full CACHE_ALIGNED;
 	uint64_t empty CACHE_ALIGNED;
+	uint64_t partial CACHE_ALIGNED;
 	int64_t n_free CACHE_ALIGNED;	/* frames in the depot */
 	/* cold */
 	struct magazine *magazines CACHE_ALIGNED;	/* owned */

@@ -107,6 +107,7 @@ struct port {
 	bool up;			/* A: may be sent to */
 	bool guest_tags;		/* A */
 	bool learn;			/* A */
+	bool host;			/* A: uplink: the host gets broadcasts */
 	uint32_t max_len;		/* A: longest frame without tags */
 	uint32_t out_max;		/* A: bound of the out account */
 	uint32_t n_queues;

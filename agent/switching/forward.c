@@ -11,10 +11,15 @@
 #include <pktagent/meta.h>
 #include <pktagent/parse.h>
 
+#include "ports/host.h"
 #include "ports/queue.h"
 #include "switching/csum.h"
 #include "switching/forward.h"
 #include "switching/output.h"
+
+/* Broadcasts that one worker hands to the host: at 20 us each, one percent of
+ * its time. */
+#define HOST_PER_SEC	500
 
 /* A packet in the agent's hands. */
 struct packet {
@@ -197,6 +202,31 @@ static bool copy_packet(struct worker *worker, const struct packet *p,
 	return true;
 }
 
+/* The host's copy of a broadcast from the wire, as it was on the wire. */
+static void copy_to_host(struct worker *worker, struct packet *p,
+			 const struct port *in)
+{
+	struct vswitch *vs = worker->vs;
+	struct packet outer = *p;
+
+	if (worker->host_s != worker->now_s) {
+		worker->host_s = worker->now_s;
+		worker->n_host = 0;
+	}
+	if (worker->n_host++ >= HOST_PER_SEC) {
+		worker_count(worker, in->slot, PKT_host_limit, 1, p->len);
+		return;
+	}
+	if (p->meta.vlan != PKT_VLAN_NONE)
+		push_tag(worker, &outer);
+	if (!host_inject(vs->host_fd, in->ifindex,
+			 packet_data(worker, &outer), outer.len))
+		worker_count(worker, in->slot, PKT_to_host, 1, outer.len);
+	/* What push_tag() moved is moved back. */
+	if (p->meta.vlan != PKT_VLAN_NONE)
+		pop_tag(worker, &outer);
+}
+
 /* To every other port of the network; never from an uplink to an uplink. */
 static void flood(struct worker *worker, struct packet *p,
 		  const struct port *in)
@@ -236,6 +266,9 @@ static void switch_packet(struct worker *worker, const struct port *in,
 
 	memcpy(key.mac, data, 6);
 	key.vlan = p->meta.vlan;
+	if ((key.mac[0] & 1) && in->kind == PORT_UPLINK &&
+	    __atomic_load_n(&in->host, __ATOMIC_RELAXED))
+		copy_to_host(worker, p, in);
 	if ((key.mac[0] & 1) ||
 	    !fdb_lookup(worker->vs->fdb, &key, false, 0, &found)) {
 		flood(worker, p, in);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <urcu-qsbr.h>
 
+#include "ports/host.h"
 #include "switching/vswitch.h"
 #include "switching/worker.h"
 
@@ -62,11 +63,19 @@ int vswitch_init(struct vswitch *vs, const struct vswitch_opts *opts,
 	vs->arena.fd = -1;
 	vs->arena.ledger_fd = -1;
 	vs->idle_ns = opts->idle_us * NS_PER_US;
+	vs->host_fd = -1;
 	vs->learn_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	rcu_register_thread();
 	if (vs->learn_fd < 0) {
 		ret = -errno;
 		snprintf(err, err_size, "eventfd: %s", strerror(-ret));
+		goto fail;
+	}
+	vs->host_fd = host_open();
+	if (vs->host_fd < 0) {
+		ret = vs->host_fd;
+		snprintf(err, err_size, "cannot load a BPF program: %s",
+			 strerror(-ret));
 		goto fail;
 	}
 	vs->fdb = fdb_new();
@@ -101,6 +110,8 @@ void vswitch_done(struct vswitch *vs)
 	vs->fdb = NULL;
 	if (vs->learn_fd >= 0)
 		close(vs->learn_fd);
+	if (vs->host_fd >= 0)
+		close(vs->host_fd);
 	rcu_unregister_thread();
 }
 

@@ -36,6 +36,7 @@ struct vswitch {
 	uint32_t n_workers;
 	uint32_t idle_ns;		/* of empty polling before sleeping */
 	int learn_fd;			/* owned eventfd: addresses to learn */
+	int host_fd;			/* owned: see ports/host.h */
 	/* control thread's own */
 	struct frame_cache cache;
 	uint8_t queue_ids[QUEUE_ID_MAX / 8];		/* bitmap */

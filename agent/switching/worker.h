@@ -59,6 +59,8 @@ struct worker {
 	uint32_t index;
 	uint32_t now_s;			/* monotonic seconds, once a round */
 	bool blocked;			/* packets wait for room at a port */
+	uint32_t host_s;		/* the second that n_host counts in */
+	uint32_t n_host;		/* packets handed to the host in it */
 	uint32_t n_staged;		/* ports with staged packets */
 	uint16_t staged[PKT_MAX_PORTS];
 	struct out_batch out[PKT_MAX_PORTS];

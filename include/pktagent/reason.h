@@ -101,6 +101,8 @@
 	  "nothing, if the VM is meant to be alone") \
 	X(tx_failed, DROP, "the kernel did not send the packet", \
 	  "see the device's own statistics: ip -s link") \
+	X(host_limit, DROP, "the host's copy of a broadcast was left out", \
+	  "more than 500 broadcasts a second: find out who sends them") \
 	X(unparsed, DROP, "the agent could not make sense of the packet", \
 	  "report it: the program should have dropped it")
 

@@ -53,6 +53,7 @@ static const char all_keys[] =
 	"  zero_copy: require\n"
 	"  way: agent\n"
 	"  learn: false\n"
+	"  host: false\n"
 	"  mtu: 1770\n"
 	"  reserve: 128\n"
 	"  out_max: 65536\n"
@@ -161,6 +162,7 @@ static void defaults_of_ports(void **state)
 	assert_int_equal(uplink->zero_copy, WANT_AUTO);
 	assert_int_equal(uplink->way, WAY_KERNEL);
 	assert_true(uplink->learn);
+	assert_true(uplink->host);
 	assert_int_equal(uplink->mtu, 0);
 	assert_int_equal(uplink->reserve, 1024);
 	assert_int_equal(uplink->out_max, 2048);
@@ -251,6 +253,7 @@ static void values_of_uplinks(void **state)
 	assert_int_equal(uplink->zero_copy, WANT_REQUIRE);
 	assert_int_equal(uplink->way, WAY_AGENT);
 	assert_false(uplink->learn);
+	assert_false(uplink->host);
 	assert_int_equal(uplink->mtu, 1770);
 	assert_int_equal(uplink->reserve, 128);
 	assert_int_equal(uplink->out_max, 65536);
@@ -275,8 +278,8 @@ static void values_of_a_veth(void **state)
 	assert_string_equal(vm->name, "vm.1");
 	assert_int_equal(vm->n_macs, 2);
 	assert_memory_equal(vm->macs[1], mac, 6);
-	assert_pos(vm->mac_pos[0], 34, 9);
-	assert_pos(vm->mac_pos[1], 34, 28);
+	assert_pos(vm->mac_pos[0], 35, 9);
+	assert_pos(vm->mac_pos[1], 35, 28);
 	assert_int_equal(vm->n_addrs, 4);
 	assert_int_equal(vm->addrs[0].family, 4);
 	assert_memory_equal(vm->addrs[0].addr, v4, 16);
@@ -289,19 +292,19 @@ static void values_of_a_veth(void **state)
 	assert_true(vm->learn);
 	assert_int_equal(vm->way, WAY_AGENT);
 	assert_int_equal(vm->mtu, 576);
-	assert_pos(vm->mtu_pos, 40, 8);
+	assert_pos(vm->mtu_pos, 41, 8);
 	assert_int_equal(vm->class, 7);
 	assert_int_equal(vm->device.type, DEVICE_VETH);
 	assert_string_equal(vm->device.name, "v1");
 	assert_true(vm->device.create);
 	assert_string_equal(vm->device.peer, "eth0");
 	assert_string_equal(vm->device.netns, "blue");
-	assert_pos(vm->device.pos, 43, 5);
-	assert_pos(vm->device.name_pos, 44, 11);
+	assert_pos(vm->device.pos, 44, 5);
+	assert_pos(vm->device.name_pos, 45, 11);
 	assert_int_equal(vm->pool.initial, 256);
 	assert_int_equal(vm->pool.max, 1048576);
-	assert_pos(vm->pool.initial_pos, 48, 19);
-	assert_pos(vm->pos, 33, 3);
+	assert_pos(vm->pool.initial_pos, 49, 19);
+	assert_pos(vm->pos, 34, 3);
 	config_free(c);
 }
 
@@ -313,7 +316,7 @@ static void values_of_a_tap(void **state)
 	(void)state;
 	assert_string_equal(vm->name, "vm_2");
 	assert_int_equal(vm->n_macs, 1);
-	assert_pos(vm->mac_pos[0], 50, 8);
+	assert_pos(vm->mac_pos[0], 51, 8);
 	assert_int_equal(vm->n_addrs, 1);
 	assert_int_equal(vm->device.type, DEVICE_TAP);
 	assert_int_equal(vm->device.owner, 4242);
