@@ -339,7 +339,8 @@ static int apply_vm(struct agent *agent, const struct config *from,
 	return ret ? explain(port, vm->name, ret, err, err_size) : 0;
 }
 
-/* Removes first: what a removed port held is free for the others. */
+/* Removes first: what a removed port held is free for the others. With many
+ * ports this takes seconds, hence the heartbeats. */
 static int apply(struct agent *agent, struct config *from, struct config *to,
 		 struct summary *sum, char *err, size_t err_size)
 {
@@ -352,14 +353,19 @@ static int apply(struct agent *agent, struct config *from, struct config *to,
 		if (!port || is_wanted(port, to))
 			continue;
 		lifecycle_free(agent, port);
+		agent_beat(agent);
 		sum->n_removed++;
 	}
-	for (uint32_t i = 0; i < to->n_uplinks && !ret; i++)
+	for (uint32_t i = 0; i < to->n_uplinks && !ret; i++) {
 		ret = apply_uplink(agent, from, to, &to->uplinks[i], sum, err,
 				   err_size);
-	for (uint32_t i = 0; i < to->n_vms && !ret; i++)
+		agent_beat(agent);
+	}
+	for (uint32_t i = 0; i < to->n_vms && !ret; i++) {
 		ret = apply_vm(agent, from, to, &to->vms[i], sum, err,
 			       err_size);
+		agent_beat(agent);
+	}
 	return ret;
 }
 

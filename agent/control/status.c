@@ -154,6 +154,17 @@ static json_t *drops(const struct port_counters *counters)
 	return obj;
 }
 
+static const char *state_why(const struct port *port)
+{
+	if (port->state != PORT_STATE_UP)
+		return port->why;
+	if (port->carrier)
+		return "";
+	return strcmp(port->driver, "tun") ?
+		       "but the device has no carrier: its other end is down" :
+		       "but nobody has opened the tap";
+}
+
 /* State, device and way: what VMs and all ports have in common. */
 static void set_common(json_t *obj, const struct snapshot_port *sp)
 {
@@ -161,7 +172,7 @@ static void set_common(json_t *obj, const struct snapshot_port *sp)
 
 	set_text(obj, "name", port->name);
 	set_text(obj, "state", state_name(port->state));
-	set_text(obj, "why", port->state == PORT_STATE_UP ? "" : port->why);
+	set_text(obj, "why", state_why(port));
 	set_text(obj, "device", port->ifname);
 	set(obj, "way", way(sp));
 }
