@@ -145,8 +145,8 @@ void frame_cache_done(struct frame_cache *cache)
 	if (left) {
 		__atomic_fetch_sub(&pool->n_free, (int64_t)left->n,
 				   __ATOMIC_RELAXED);
-		pour(left, cache->spare);
 		pour(left, cache->loaded);
+		pour(left, cache->spare);
 		depot_put(pool, left);
 	}
 	depot_put(pool, cache->loaded);
