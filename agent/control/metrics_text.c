@@ -126,6 +126,11 @@ static uint64_t port_up(const struct snapshot_port *sp)
 	return sp->port->state == PORT_STATE_UP;
 }
 
+static uint64_t port_carrier(const struct snapshot_port *sp)
+{
+	return sp->port->carrier;
+}
+
 static uint64_t port_mtu(const struct snapshot_port *sp)
 {
 	return sp->port->mtu;
@@ -193,6 +198,9 @@ static const struct port_family {
 	uint64_t (*value)(const struct snapshot_port *sp);
 } port_families[] = {
 	{ "port_up", "gauge", "1 if the port is up.", false, port_up },
+	{ "port_carrier", "gauge",
+	  "1 if there is somebody at the device's other end.", false,
+	  port_carrier },
 	{ "port_mtu_bytes", "gauge", "The device's MTU.", false, port_mtu },
 	{ "port_learned_entries", "gauge",
 	  "Forwarding entries learned on the port.", false, port_learned },

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Each object of the agent as JSON, to the last member. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+#include <urcu-qsbr.h>
+
+#include "base/base.h"
+#include "control/status.h"
+#include "control/status_list.h"
+#include "fake.h"
+
+/* The wording of reasons is nobody's promise: it is checked that it is there,
+ * and made "<what>" and "<advice>". */
+static void hide_words(json_t *json)
+{
+	const char *what = json_string_value(json_object_get(json, "what"));
+	const char *advice = json_string_value(json_object_get(json, "advice"));
+
+	if (what && !strcmp(what, reason_infos[PKT_src_mac].what))
+		json_object_set_new(json, "what", json_string("<what>"));
+	if (advice && !strcmp(advice, reason_infos[PKT_src_mac].advice))
+		json_object_set_new(json, "advice", json_string("<advice>"));
+}
+
+/* @json, which is given up, is what @expected (quotes as ') says. */
+static void assert_json(json_t *json, const char *expected)
+{
+	char *text = strdup(expected), *got;
+	json_error_t error;
+	json_t *want;
+
+	assert_non_null(json);
+	assert_non_null(text);
+	for (char *p = text; *p; p++)
+		if (*p == '\'')
+			*p = '"';
+	hide_words(json);
+	hide_words(json_array_get(
+		json_object_get(json_object_get(json, "drops"), "reasons"), 0));
+	want = json_loads(text, JSON_DECODE_ANY, &error);
+	if (!want)
+		fail_msg("the test is wrong: %s: %s", text, error.text);
+	if (!json_equal(json, want)) {
+		got = json_dumps(json, JSON_COMPACT);
+		fail_msg("got  %s\nwant %s", got, text);
+	}
+	json_decref(want);
+	json_decref(json);
+	free(text);
+}
+
+static int setup(void **state)
+{
+	rcu_register_thread();
+	*state = fake_new();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	fake_free(*state);
+	rcu_unregister_thread();
+	return 0;
+}
+
+/* ---- objects ---- */
+
+static void test_vm(void **state)
+{
+	struct fake *fake = *state;
+
+	assert_json(status_vm(&fake->snap->ports[1]),
+		    "{'name':'web1','state':'up','why':'',"
+		    "'device':'veth-web1',"
+		    "'way':{'asked':'kernel','got':'kernel','why':''},"
+		    "'network':100,'macs':['52:54:00:00:01:01'],"
+		    "'addresses':['192.0.2.11','2001:db8::11'],"
+		    "'pool':{'size':2048,'used':12},"
+		    "'to_vm':{'packets':40,'bytes':4000},"
+		    "'from_vm':{'packets':1234567,'bytes':98765432},"
+		    "'drops':{'packets':12,'reasons':[{'reason':'src_mac',"
+		    "'packets':12,'what':'<what>','advice':'<advice>'}]}}");
+}
+
+static void test_vm_absent(void **state)
+{
+	struct fake *fake = *state;
+	struct snapshot_port *sp = &fake->snap->ports[2];
+
+	fake->ports[2].way = WAY_KERNEL;
+	strcpy(fake->ports[2].way_why, "it takes no redirects");
+	sp->way = WAY_AGENT;
+	assert_json(status_vm(sp),
+		    "{'name':'db1','state':'absent',"
+		    "'why':'tap-db1: no such device','device':'tap-db1',"
+		    "'way':{'asked':'kernel','got':'agent',"
+		    "'why':'it takes no redirects'},"
+		    "'network':100,'macs':['52:54:00:00:01:02'],"
+		    "'addresses':[],'pool':{'size':2048,'used':12},"
+		    "'to_vm':{'packets':0,'bytes':0},"
+		    "'from_vm':{'packets':0,'bytes':0},"
+		    "'drops':{'packets':0,'reasons':[]}}");
+}
+
+static void test_port(void **state)
+{
+	struct fake *fake = *state;
+
+	fake->uplink.zero_copy = WANT_AUTO;
+	fake->queues[1].umem.zero_copy = true;
+	strcpy(fake->ports[0].note, "tso is off");
+	fake->ports[0].n_learned = 4;
+	assert_json(status_port(&fake->snap->ports[0]),
+		    "{'name':'wan','state':'up','why':'','device':'eth1',"
+		    "'way':{'asked':'kernel','got':'kernel','why':''},"
+		    "'kind':'uplink','driver':'veth','ifindex':11,"
+		    "'mac':'02:00:00:00:00:ff','mtu':1500,'xdp':'native',"
+		    "'xdp_transmit':true,'note':'tso is off','learned':4,"
+		    "'rx':{'packets':1234567,'bytes':98765432},"
+		    "'tx':{'packets':40,'bytes':4000},"
+		    "'drops':{'packets':0,'reasons':[]},"
+		    "'queues':[{'index':0,'zero_copy':{'asked':'auto',"
+		    "'got':false,'why':'the driver has no zero-copy'},"
+		    "'need_wakeup':true},{'index':1,'zero_copy':"
+		    "{'asked':'auto','got':true,'why':''},"
+		    "'need_wakeup':true}]}");
+}
+
+/* What a port has no say in is null; a mode is told of what runs only. */
+static void test_port_nulls(void **state)
+{
+	struct fake *fake = *state;
+	json_t *port = status_port(&fake->snap->ports[1]);
+	const json_t *queue =
+		json_array_get(json_object_get(port, "queues"), 0);
+
+	assert_true(json_is_null(
+		json_object_get(json_object_get(queue, "zero_copy"), "asked")));
+	assert_string_equal(json_string_value(json_object_get(port, "xdp")),
+			    "native");
+	json_decref(port);
+	fake->ports[1].skb_mode = true;
+	port = status_port(&fake->snap->ports[1]);
+	assert_string_equal(json_string_value(json_object_get(port, "xdp")),
+			    "skb");
+	json_decref(port);
+	port = status_port(&fake->snap->ports[2]);
+	assert_true(json_is_null(json_object_get(port, "xdp")));
+	json_decref(port);
+}
+
+/* Up, and yet nobody gets anything. */
+static void test_no_carrier(void **state)
+{
+	struct fake *fake = *state;
+	json_t *vm;
+
+	fake->ports[1].carrier = false;
+	vm = status_vm(&fake->snap->ports[1]);
+	assert_string_equal(
+		json_string_value(json_object_get(vm, "why")),
+		"but the device has no carrier: its other end is down");
+	json_decref(vm);
+	strcpy(fake->ports[1].driver, "tun");
+	vm = status_vm(&fake->snap->ports[1]);
+	assert_string_equal(json_string_value(json_object_get(vm, "why")),
+			    "but nobody has opened the tap");
+	json_decref(vm);
+}
+
+static void test_hugepages(void **state)
+{
+	struct fake *fake = *state;
+
+	assert_json(status_hugepages(&fake->agent),
+		    "{'asked':'auto','got':false,'why':'no free 2-MiB pages'}");
+	fake->config.hugepages = WANT_REQUIRE;
+	fake->agent.vs.arena.huge = true;
+	assert_json(status_hugepages(&fake->agent),
+		    "{'asked':'require','got':true,'why':''}");
+}
+
+static void test_pool(void **state)
+{
+	struct fake *fake = *state;
+
+	assert_json(status_pool(&fake->snap->ports[1]),
+		    "{'port':'web1','kind':'vm','size':2048,'posted':500,"
+		    "'rx_limit':1024,'rx_used':7,'out_max':512,'out_used':5}");
+	assert_json(status_arena(fake->snap),
+		    "{'total':65536,'host':60000,'caches':128,'queues':5400,"
+		    "'out':8,'adds_up':true,'missing':0,'frame_bytes':4096,"
+		    "'hugepages':{'asked':'auto','got':false,"
+		    "'why':'no free 2-MiB pages'}}");
+}
+
+static void test_arena_wrong(void **state)
+{
+	struct fake *fake = *state;
+	json_t *arena;
+
+	fake->snap->frames.host -= 2;
+	arena = status_arena(fake->snap);
+	assert_true(json_is_false(json_object_get(arena, "adds_up")));
+	assert_int_equal(json_integer_value(json_object_get(arena, "missing")),
+			 2);
+	json_decref(arena);
+	fake->snap->frames.host += 3;
+	arena = status_arena(fake->snap);
+	assert_int_equal(json_integer_value(json_object_get(arena, "missing")),
+			 -1);
+	json_decref(arena);
+}
+
+static void test_queue(void **state)
+{
+	struct fake *fake = *state;
+
+	fake->queues[0].worker = 1;
+	assert_json(status_queue(&fake->queues[0]),
+		    "{'port':'wan','index':0,'id':7,'worker':1,'mode':'copy',"
+		    "'outstanding':1000,'target':1100,'fill_size':4096,"
+		    "'tx_in_flight':3,'rx_packets':1000000,"
+		    "'tx_packets':2000000,'kicks':30,'tx_again':4,"
+		    "'fill_short':5,'shares':[{'to':null,'size':1024,"
+		    "'limit':512,'waiting':0,'packets':0},{'to':'web1',"
+		    "'size':256,'limit':128,'waiting':3,'packets':77}]}");
+}
+
+static void test_worker(void **state)
+{
+	struct fake *fake = *state;
+
+	assert_json(status_worker(&fake->worker),
+		    "{'index':0,'core':3,'queues':3,'sleeping':false,"
+		    "'loops':900,'busy_ns':26000000000,'poll_ns':4000000000,"
+		    "'packets':6400,'batches':200,'sleeps':80,"
+		    "'wakes_sent':0,'learn_lost':0,'cached_frames':0}");
+}
+
+static void test_fdb_entry(void **state)
+{
+	const struct fdb_key key = { .mac = { 2, 0, 0, 0, 0, 1 }, .vlan = 7 };
+	struct fdb_entry entry = { .port = 1, .seen_s = 90 };
+
+	(void)state;
+	assert_json(status_fdb(&key, &entry, "wan", 100),
+		    "{'network':7,'mac':'02:00:00:00:00:01','port':'wan',"
+		    "'type':'learned','age_s':10}");
+	/* The programs' clock may be a little ahead. */
+	entry.seen_s = 101;
+	assert_json(status_fdb(&key, &entry, "wan", 100),
+		    "{'network':7,'mac':'02:00:00:00:00:01','port':'wan',"
+		    "'type':'learned','age_s':0}");
+	entry.flags = FDB_F_STATIC;
+	assert_json(status_fdb(&key, &entry, "wan", 100),
+		    "{'network':7,'mac':'02:00:00:00:00:01','port':'wan',"
+		    "'type':'static','age_s':null}");
+}
+
+static void test_counter(void **state)
+{
+	const struct counter counter = { 3, 180 };
+
+	(void)state;
+	assert_json(status_counter("wan", PKT_src_mac, &counter),
+		    "{'port':'wan','reason':'src_mac','kind':'drop',"
+		    "'packets':3,'bytes':180,"
+		    "'what':'<what>','advice':'<advice>'}");
+	assert_json(status_counter("wan", PKT_to_agent, &counter),
+		    "{'port':'wan','reason':'to_agent','kind':'delivered',"
+		    "'packets':3,'bytes':180,"
+		    "'what':'handed to the agent (AF_XDP)','advice':''}");
+}
+
+/* A device may be called anything but '/' and spaces. */
+static void test_bad_utf8(void **state)
+{
+	(void)state;
+	assert_json(status_text("x\xff\xc3z\x1b"), "'x?\?z\\u001b'");
+	assert_json(status_text("gr\xc3\xbc\xc3\x9f"), "'gr\\u00fc\\u00df'");
+}
+
+/* Each loss is explained, and each explanation is for people. */
+static void test_reasons(void **state)
+{
+	struct port_counters counters = { 0 };
+
+	(void)state;
+	for (int i = 0; i < PKT_N_REASONS; i++) {
+		const struct reason_info *info = &reason_infos[i];
+
+		assert_true(strlen(info->what) > 8);
+		assert_int_equal(info->drop, info->advice[0] != 0);
+		((struct counter *)&counters)[i].packets = 1;
+	}
+	assert_false(reason_infos[PKT_from_agent].drop);
+	/* All but the five ways in which a packet gets on. */
+	assert_int_equal(snapshot_drops(&counters), PKT_N_REASONS - 5);
+}
+
+/* ---- lists ---- */
+
+static int list(struct fake *fake, const char *object, const char *name,
+		json_t **ret_data, char *err)
+{
+	const struct status_query query = { object, name, false };
+
+	err[0] = '\0';
+	return status_list(&fake->agent, &query, ret_data, err, 200);
+}
+
+static void test_list_names(void **state)
+{
+	static const struct {
+		const char *object, *name, *error;
+	} rows[] = {
+		{ "vm", "nobody",
+		  "nobody: no such VM; pktctl vm show lists them" },
+		{ "vm", "wan", "wan: no such VM; pktctl vm show lists them" },
+		{ "port", "eth9",
+		  "eth9: no such port; pktctl port show lists them" },
+		{ "queue", "", ": no such port; pktctl port show lists them" },
+		{ "worker", "1",
+		  "1: no such worker; there are 1, numbered from 0" },
+		{ "worker", "-1",
+		  "-1: no such worker; there are 1, numbered from 0" },
+		{ "worker", "0x0",
+		  "0x0: no such worker; there are 1, numbered from 0" },
+		{ "worker", "4294967296",
+		  "4294967296: no such worker; there are 1, numbered from 0" },
+	};
+	struct fake *fake = *state;
+	char err[200];
+	json_t *data;
+
+	fake_add_worker(fake);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		assert_int_equal(list(fake, rows[i].object, rows[i].name, &data,
+				      err),
+				 -ENOENT);
+		assert_string_equal(err, rows[i].error);
+	}
+	assert_int_equal(list(fake, "house", NULL, &data, err), -EINVAL);
+	assert_string_equal(err, "house: no such object");
+	assert_false(status_known("house"));
+}
+
+static void test_list_queues(void **state)
+{
+	struct fake *fake = *state;
+	char err[200];
+	json_t *data;
+
+	assert_int_equal(list(fake, "queue", NULL, &data, err), 0);
+	assert_int_equal(json_array_size(data), 3);
+	json_decref(data);
+	assert_int_equal(list(fake, "queue", "web1", &data, err), 0);
+	assert_int_equal(json_array_size(data), 1);
+	json_decref(data);
+	assert_int_equal(list(fake, "queue", "db1", &data, err), 0);
+	assert_json(data, "[]");
+}
+
+static void test_list_workers(void **state)
+{
+	struct fake *fake = *state;
+	char err[200];
+	json_t *data;
+
+	assert_int_equal(list(fake, "worker", NULL, &data, err), 0);
+	assert_json(data, "[]");
+	fake_add_worker(fake);
+	assert_int_equal(list(fake, "worker", "0", &data, err), 0);
+	assert_int_equal(json_array_size(data), 1);
+	json_decref(data);
+}
+
+static void test_list_fdb(void **state)
+{
+	const struct fdb_key key = { .mac = { 2, 0, 0, 0, 0, 1 }, .vlan = 7 };
+	const struct fdb_key gone = { .mac = { 2, 0, 0, 0, 0, 2 } };
+	struct fake *fake = *state;
+	char err[200];
+	json_t *data;
+
+	fake->agent.vs.fdb = fdb_new();
+	assert_int_equal(fdb_set(fake->agent.vs.fdb, &key, 2, FDB_F_STATIC, 1),
+			 0);
+	/* On a port that is no longer there. */
+	assert_int_equal(fdb_set(fake->agent.vs.fdb, &gone, 9, FDB_F_STATIC, 1),
+			 0);
+	assert_int_equal(list(fake, "fdb", "web1", &data, err), 0);
+	assert_json(data, "[{'network':7,'mac':'02:00:00:00:00:01',"
+			  "'port':'web1','type':'static','age_s':null}]");
+	assert_int_equal(list(fake, "fdb", "wan", &data, err), 0);
+	assert_json(data, "[]");
+	assert_int_equal(list(fake, "fdb", NULL, &data, err), 0);
+	assert_int_equal(json_array_size(data), 2);
+	json_decref(data);
+	fdb_free(fake->agent.vs.fdb);
+}
+
+static void test_version(void **state)
+{
+	struct fake *fake = *state;
+	json_t *data = status_version(&fake->agent, 1090 * NS_PER_SEC);
+
+	assert_int_equal(json_integer_value(json_object_get(data, "uptime_s")),
+			 90);
+	assert_int_equal(json_integer_value(json_object_get(data, "pid")),
+			 getpid());
+	assert_true(json_is_true(json_object_get(data, "ready")));
+	assert_true(json_is_string(json_object_get(data, "version")));
+	json_decref(data);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_vm),		 TEST(test_vm_absent),
+		TEST(test_port),	 TEST(test_port_nulls),
+		TEST(test_no_carrier),	 TEST(test_hugepages),
+		TEST(test_pool),	 TEST(test_arena_wrong),
+		TEST(test_queue),	 TEST(test_worker),
+		TEST(test_fdb_entry),	 TEST(test_counter),
+		TEST(test_bad_utf8),	 TEST(test_reasons),
+		TEST(test_list_names),	 TEST(test_list_queues),
+		TEST(test_list_workers), TEST(test_list_fdb),
+		TEST(test_version),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
