@@ -69,7 +69,7 @@ say "the agent works and has learned"
 flow wire vm1 15000 5000
 flow vm1 wire 15000 5000
 flow wire vm2 15000 5000
-eventually 5 "traffic flows" flow_got vm1 wire 1000
+eventually 5 "traffic flows" flow_got vm1 1000
 lab_stop "$LAB_AGENT_PID" KILL
 rm "$LAB_SOCK"
 say "killed"

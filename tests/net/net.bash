@@ -15,6 +15,7 @@ set -u
 NET_CONFIG=$LAB_DIR/pktagent.yaml
 NET_SEED=0			# each transfer has its own
 declare -A NET_PID NET_WHAT	# receivers at work, by name
+declare -A NET_MAC		# of endpoints that do not have their lab_mac
 
 # ---- assertions ----
 
@@ -72,7 +73,7 @@ net_config() {
 
 # A VM's entry; $2: more keys, "way: agent, vlan: 10".
 net_veth_vm() {
-	echo "  - {name: vm$1, mac: \"$(lab_mac "$1")\"," \
+	echo "  - {name: vm$1, mac: \"$(net_mac "vm$1")\"," \
 		"device: {type: veth, name: vm$1h, peer: eth0," \
 		"netns: $LAB-vm$1}${2:+, $2}}"
 }
@@ -127,8 +128,12 @@ net_dev() {
 }
 
 net_mac() {
+	if [ -n "${NET_MAC[$1]:-}" ]; then
+		echo "${NET_MAC[$1]}"
+		return
+	fi
 	case $1 in
-	wire) ip -n "$LAB-wire" -j link show wire0 | jq -r '.[0].address' ;;
+	wire) lab_mac 100 ;;
 	*) lab_mac "${1//[a-z]/}" ;;
 	esac
 }
@@ -203,10 +208,10 @@ flow() {
 	NET_PID[send-$to-$from]=$LAB_LAST_PID
 }
 
-# Whether $3 packets of any kind have arrived at $1's device since it was made.
+# Whether $2 packets of any kind have arrived at $1's device since it was made.
 flow_got() {
 	[ "$(ip -n "$LAB-$(net_ns "$1")" -s -j link show "$(net_dev "$1")" |
-		jq '.[0].stats64.rx.packets')" -ge "$3" ]
+		jq '.[0].stats64.rx.packets')" -ge "$2" ]
 }
 
 flow_is_sending() { kill -0 "${NET_PID[send-$2-$1]}" 2> /dev/null; }
@@ -237,16 +242,15 @@ flow_end_lossy() {
 
 # What an agent may change on the devices of the lab and has to put back.
 net_settings() {
-	local ns dev
+	local ns
 
 	for ns in "${LAB_NS[@]}"; do
-		for dev in $(ip -n "$ns" -j link show | jq -r '.[].ifname'); do
-			echo "$ns $dev"
-			ip -n "$ns" -j link show "$dev" | jq -c '.[0] |
-				{mtu, up: (.flags | contains(["UP"])),
-				 promisc: (.flags | contains(["PROMISC"])),
-				 xdp: (.xdp != null)}'
-			nsenter --net="/run/netns/$ns" ethtool -k "$dev"
-		done
+		ip -n "$ns" -j link show | jq -c --arg ns "$ns" '.[] |
+			[$ns, .ifname, .mtu, (.flags - ["LOWER_UP"] | sort),
+			 .xdp != null]'
+		nsenter --net="/run/netns/$ns" sh -c 'for dev in $(ip -o link |
+			sed "s/^[0-9]*: \([^:@]*\).*/\1/"); do
+				ethtool -k $dev | sed "s/^/$dev /"
+			done'
 	done
 }

@@ -159,6 +159,21 @@ static inline size_t frame_make(const struct frame_spec *spec, uint32_t seq,
 	return (size_t)(p - buf) + size - ETH_HLEN;
 }
 
+/* Bytes of the up to two tags that a received frame has. */
+static inline size_t frame_tags_len(const uint8_t *buf, size_t len)
+{
+	size_t tags = 0;
+	uint16_t ethertype;
+
+	while (tags < 8 && 14 + tags <= len) {
+		memcpy(&ethertype, buf + 12 + tags, 2);
+		if (ethertype != htons(ETH_P_8021Q))
+			break;
+		tags += 4;
+	}
+	return tags;
+}
+
 /* Finds the number of a received frame. False: it carries no marker of this
  * seed. */
 static inline bool frame_identify(const struct frame_spec *spec,
@@ -167,11 +182,8 @@ static inline bool frame_identify(const struct frame_spec *spec,
 {
 	struct frame_marker marker;
 	size_t off = ETH_HLEN;
-	uint16_t ethertype;
 
-	memcpy(&ethertype, buf + 12, 2);
-	if (ethertype == htons(ETH_P_8021Q))
-		off += 4;
+	off += frame_tags_len(buf, len);
 	for (int kind = 0; kind < FRAME_N_KINDS; kind++) {
 		size_t at = off + frame_header_len(kind);
 

@@ -26,6 +26,7 @@ struct options {
 	uint64_t pps;
 	uint64_t timeout_ms;
 	uint64_t linger_ms;
+	int outer;	/* VLAN of a tag in front of the frames; -1: none */
 	bool tap;
 	bool promisc;
 	bool any_order;
@@ -40,6 +41,7 @@ static const struct option long_options[] = {
 	{ "dmac", required_argument, NULL, 'D' },
 	{ "smac", required_argument, NULL, 'S' },
 	{ "vlan", required_argument, NULL, 'v' },
+	{ "outer", required_argument, NULL, 'O' },
 	{ "ethertype", required_argument, NULL, 'e' },
 	{ "src-ip", required_argument, NULL, 'a' },
 	{ "dst-ip", required_argument, NULL, 'b' },
@@ -70,6 +72,7 @@ static void print_usage(void)
 	     "  --src-ip6 IP --dst-ip6 IP     (2001:db8::1, 2001:db8::2)\n"
 	     "Each for itself:\n"
 	     "  --vlan N         frames have this tag, at this end\n"
+	     "  --outer N        and this one in front; 0: only a priority\n"
 	     "  --tap            IF is a tap, and this is its reader\n"
 	     "  --pps N          send: frames a second (20000)\n"
 	     "  --timeout-ms N   recv: give up after so long without one (3000)\n"
@@ -150,6 +153,9 @@ static void parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'r':
 			o->pps = parse_number("pps", optarg, 0, 100000000);
+			break;
+		case 'O':
+			o->outer = (int)parse_number("outer", optarg, 0, 4094);
 			break;
 		case 't':
 			o->timeout_ms =
@@ -272,6 +278,33 @@ static ssize_t read_frame(int fd, bool tap, uint8_t *buf, size_t size)
 	return (ssize_t)restore_tag(buf, (size_t)len, &msg);
 }
 
+/* ---- the outer tag ---- */
+
+/* Returns the new length; there is room. */
+static size_t push_outer(uint8_t *buf, size_t len, int vlan)
+{
+	uint16_t tag[2] = { htons(ETH_P_8021Q), htons((uint16_t)vlan) };
+
+	memmove(buf + 16, buf + 12, len - 12);
+	memcpy(buf + 12, tag, 4);
+	return len + 4;
+}
+
+/* Returns the new length, or 0 if @buf does not have this tag. */
+static size_t pop_outer(uint8_t *buf, size_t len, int vlan)
+{
+	uint16_t tag[2];
+
+	if (len < FRAME_MIN)
+		return 0;
+	memcpy(tag, buf + 12, 4);
+	if (tag[0] != htons(ETH_P_8021Q) ||
+	    (ntohs(tag[1]) & 0xfff) != vlan)
+		return 0;
+	memmove(buf + 12, buf + 16, len - 16);
+	return len - 4;
+}
+
 /* ---- send ---- */
 
 static void write_frame(int fd, const uint8_t *buf, size_t len)
@@ -298,6 +331,8 @@ static int send_frames(const struct options *o)
 	for (seq = 0; seq < o->count && !stop_requested; seq++) {
 		size_t len = frame_make(&o->spec, seq, buf);
 
+		if (o->outer >= 0)
+			len = push_outer(buf, len, o->outer);
 		pace(start, seq, o->pps);
 		write_frame(fd, buf, len);
 	}
@@ -388,14 +423,10 @@ static void check_frame(struct check *c, const uint8_t *buf, size_t len)
  * has the EtherType or the IP source that only ours have. */
 static bool is_damaged(const struct frame_spec *spec, const uint8_t *buf)
 {
-	size_t off = ETH_HLEN;
+	size_t off = ETH_HLEN + frame_tags_len(buf, FRAME_MIN);
 	uint16_t ethertype;
 
-	memcpy(&ethertype, buf + 12, 2);
-	if (ethertype == htons(ETH_P_8021Q)) {
-		memcpy(&ethertype, buf + 16, 2);
-		off += 4;
-	}
+	memcpy(&ethertype, buf + off - 2, 2);
 	switch (ntohs(ethertype)) {
 	case FRAME_ETHERTYPE:
 		return true;
@@ -463,7 +494,12 @@ static void receive(struct check *c, int fd)
 
 			if (!is_related(o, buf, stored))
 				continue;
-			check_frame(c, buf, stored);
+			if (o->outer >= 0)
+				stored = pop_outer(buf, stored, o->outer);
+			if (stored)
+				check_frame(c, buf, stored);
+			else
+				c->unknown++;
 			last = now_ns();
 		}
 	}
@@ -523,6 +559,7 @@ int main(int argc, char **argv)
 		.pps = 20000,
 		.timeout_ms = 3000,
 		.linger_ms = 200,
+		.outer = -1,
 	};
 
 	frame_spec_init(&o.spec);
