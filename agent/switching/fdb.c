@@ -177,10 +177,15 @@ uint32_t fdb_each(struct fdb *fdb, fdb_visit visit, void *arg)
 {
 	struct fdb_node *node, *dead = NULL;
 	struct cds_lfht_iter iter;
+	struct cds_lfht_node *pos;
 	uint32_t n = 0;
 
-	cds_lfht_for_each_entry(fdb->table, &iter, node, node) {
-		struct fdb_entry entry = {
+	/* Not ..._for_each_entry(): at the end it makes an entry of NULL. */
+	cds_lfht_for_each(fdb->table, &iter, pos) {
+		struct fdb_entry entry;
+
+		node = container_of(pos, struct fdb_node, node);
+		entry = (struct fdb_entry){
 			.port = (uint16_t)(node->where >> 8),
 			.flags = (uint8_t)node->where,
 			.seen_s = __atomic_load_n(&node->seen_s,
