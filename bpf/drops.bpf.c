@@ -13,6 +13,8 @@
  * The tracepoints see all network namespaces, where the same ifindex is
  * another device: opts.netns_ino says which is ours.
  */
+#include <linux/errno.h>
+
 #include "pass.bpf.h"
 
 #include <bpf/bpf_core_read.h>
@@ -62,10 +64,20 @@ int devmap_drops(struct bpf_raw_tracepoint_args *ctx)
 	return 0;
 }
 
-/* dev, ... */
+/* A socket counts by itself what it had no room for: ring full, frame too
+ * short, no frame. The agent reads those (rx_ring_full and others). */
+static __always_inline int socket_counted(int err)
+{
+	return err == -ENOBUFS || err == -ENOSPC || err == -ENOMEM;
+}
+
+/* dev, program, target, err, type of the map, ... */
 SEC("raw_tp/xdp_redirect_err")
 int redirect_drops(struct bpf_raw_tracepoint_args *ctx)
 {
+	if (ctx->args[4] == BPF_MAP_TYPE_XSKMAP &&
+	    socket_counted((int)ctx->args[3]))
+		return 0;
 	count_lost((const void *)(long)ctx->args[0], PKT_redirect_failed, 1);
 	return 0;
 }

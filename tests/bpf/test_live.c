@@ -228,6 +228,23 @@ static void test_redirect_failed(void)
 	row_end();
 }
 
+/* The lab's socket has no frames, and says so itself. */
+static void test_socket_counts(void)
+{
+	const uint64_t before = counted(1, PKT_redirect_failed);
+	const uint32_t key = 1 * PKT_MAX_QUEUES;
+	const int fd = lab_open_socket();
+
+	row_begin("a socket counts what it had no room for");
+	lab_set_heartbeat(&lab, false, 0);
+	map_set(lab.skel->maps.xsk_port, &key, &fd);
+	send_text(1, "dst=bcast tag=10 arp");
+	expect_count(1, PKT_to_agent, 1, "to_agent");
+	expect_count(1, PKT_redirect_failed, before, "redirect_failed");
+	lab_set_heartbeat(&lab, true, 0);
+	row_end();
+}
+
 /* A tap that nobody reads takes as many packets as its queue is long. */
 static void test_dev_full(void)
 {
@@ -318,6 +335,7 @@ int main(void)
 	test_redirect_failed();
 	test_other_netns();
 	test_dev_full();
+	test_socket_counts();
 	bpf_link__destroy(devmap);
 	bpf_link__destroy(redirect);
 	dataplane__destroy(lab.skel);
