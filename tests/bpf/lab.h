@@ -167,8 +167,8 @@ static inline int lab_open_socket(void)
 	};
 	static struct xsk_ring_prod fill;
 	static struct xsk_ring_cons comp, rx;
-	struct xsk_umem *umem;
-	struct xsk_socket *xsk;
+	static struct xsk_umem *umem;
+	static struct xsk_socket *xsk;
 	void *area = mmap(NULL, 64 * 4096, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
