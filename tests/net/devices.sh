@@ -13,7 +13,7 @@
 . "$(dirname "$0")/net.bash"
 
 lab_trap
-lab_host_prepare
+lab_host_prepare $NET_MEMORY
 lab_wire 2
 for n in 1 2 5 6; do
 	lab_veth_vm $n
@@ -54,8 +54,8 @@ eventually 5 "tap3 answers" ping vm5 10.77.0.3
 eventually 5 "tap4 answers" ping vm5 10.77.0.4
 expect "vm5 and vm6 reach the wire" ping vm5 10.77.0.100
 expect "vm5 and vm6 reach the wire" ping vm6 10.77.0.100
-flow vm5 vm6 60000 4000
-flow vm6 vm5 60000 4000
+flow vm5 vm6 30000 2000
+flow vm6 vm5 30000 2000
 
 # ---- VMs behind veth ----
 

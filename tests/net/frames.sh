@@ -13,7 +13,7 @@
 . "$(dirname "$0")/net.bash"
 
 lab_trap
-lab_host_prepare
+lab_host_prepare $NET_MEMORY
 lab_wire 1
 lab_veth_vm 1
 lab_veth_vm 2

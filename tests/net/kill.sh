@@ -16,7 +16,7 @@
 STRANGER=02:00:00:00:aa:01	# a station on the wire that was seen once
 
 lab_trap
-lab_host_prepare
+lab_host_prepare $NET_MEMORY
 lab_wire 1
 lab_veth_vm 1
 lab_veth_vm 2
@@ -66,9 +66,9 @@ say "the agent works and has learned"
 
 # ---- killed ----
 
-flow wire vm1 15000 5000
-flow vm1 wire 15000 5000
-flow wire vm2 15000 5000
+flow wire vm1 6000 2000
+flow vm1 wire 6000 2000
+flow wire vm2 6000 2000
 eventually 5 "traffic flows" flow_got vm1 1000
 lab_stop "$LAB_AGENT_PID" KILL
 rm "$LAB_SOCK"
@@ -78,19 +78,19 @@ talk "without an agent"
 flow_end wire vm1
 flow_end vm1 wire
 flow_end_lossy wire vm2
-say "kernel way: nothing lost; agent way: $NET_LOST of 15000 lost"
+say "kernel way: nothing lost; agent way: $NET_LOST of 6000 lost"
 # Its sockets are gone with the process, so there is no time-out to wait for;
 # what was in its rings is lost.
-expect "the kernel takes over what went the agent's way" [ "$NET_LOST" -le 750 ]
+expect "the kernel takes over what went the agent's way" [ "$NET_LOST" -le 300 ]
 
 forget_neighbours
 talk "without an agent, after a while"
 
 # ---- the next one ----
 
-flow wire vm1 15000 5000
-flow vm1 wire 15000 5000
-flow wire vm2 15000 5000
+flow wire vm1 6000 2000
+flow vm1 wire 6000 2000
+flow wire vm2 6000 2000
 expect "restart" lab_agent "$NET_CONFIG"
 net_logged "took over .* BPF maps" || fail "it does not say that it took over"
 net_logged "took over .* device settings" ||
@@ -105,7 +105,7 @@ flow_end wire vm1
 flow_end vm1 wire
 flow_end_lossy wire vm2
 say "taken over: nothing lost on the kernel's way; $NET_LOST on the agent's"
-expect "the agent takes over what goes its way" [ "$NET_LOST" -le 750 ]
+expect "the agent takes over what goes its way" [ "$NET_LOST" -le 300 ]
 
 # vm1 sees what is for it only, so this does not come from vm1.
 before=$(net_counter vm2 from_agent)

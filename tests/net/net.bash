@@ -13,6 +13,7 @@
 set -u
 
 NET_CONFIG=$LAB_DIR/pktagent.yaml
+NET_MEMORY=32768		# frames
 NET_SEED=0			# each transfer has its own
 declare -A NET_PID NET_WHAT	# receivers at work, by name
 declare -A NET_MAC		# of endpoints that do not have their lab_mac
@@ -66,21 +67,28 @@ eventually() {
 # the section agent.
 net_config() {
 	{
-		lab_config_head | sed "s/^agent:/&${1:+\\n  $1}/"
+		lab_config_head $NET_MEMORY | sed "s/^agent:/&${1:+\\n  $1}/"
 		cat
 	} > "$NET_CONFIG"
+}
+
+# More keys of a VM's. The pool is large, so that a receiving ring holds what
+# comes while a busy machine does not let the agent run.
+net_vm_keys() {
+	[[ ${1:-} = *pool:* ]] || echo -n ", pool: {initial: 4096}"
+	echo "${1:+, $1}}"
 }
 
 # A VM's entry; $2: more keys, "way: agent, vlan: 10".
 net_veth_vm() {
 	echo "  - {name: vm$1, mac: \"$(net_mac "vm$1")\"," \
 		"device: {type: veth, name: vm$1h, peer: eth0," \
-		"netns: $LAB-vm$1}${2:+, $2}}"
+		"netns: $LAB-vm$1}$(net_vm_keys "${2:-}")"
 }
 
 net_tap_vm() {
 	echo "  - {name: tap$1, mac: \"$(lab_mac "$1")\"," \
-		"device: {type: tap, name: tap$1, create: true}${2:+, $2}}"
+		"device: {type: tap, name: tap$1, create: true}$(net_vm_keys "${2:-}")"
 }
 
 # ---- the agent's view ----

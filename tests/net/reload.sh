@@ -13,7 +13,7 @@
 . "$(dirname "$0")/net.bash"
 
 lab_trap
-lab_host_prepare
+lab_host_prepare $NET_MEMORY
 lab_wire 1
 lab_veth_vm 1
 lab_veth_vm 2
@@ -65,9 +65,9 @@ refused() {
 
 config ""
 expect "start" lab_agent "$NET_CONFIG"
-flow wire vm1 100000 5000
-flow wire vm2 100000 5000
-flow vm2 wire 100000 5000
+flow wire vm1 40000 2000
+flow wire vm2 40000 2000
+flow vm2 wire 40000 2000
 eventually 5 "traffic flows" flow_got vm2 1000
 
 # ---- by pktctl: comes, changes, goes ----
@@ -128,9 +128,9 @@ config "" "$(net_veth_vm 3 "pool: {initial: 65536}")"
 refused 'frames'
 config "mtu: 3499"
 refused 'mtu'
-sed -i 's/frames: 16384/frames: 32768/' "$NET_CONFIG"
+sed -i 's/frames: 32768/frames: 16384/' "$NET_CONFIG"
 config "" "$(net_veth_vm 3)"
-sed -i 's/frames: 16384/frames: 32768/' "$NET_CONFIG"
+sed -i 's/frames: 32768/frames: 16384/' "$NET_CONFIG"
 refused 'needs a restart'
 AGENT_KEY="metadata: false" config "" "$(net_veth_vm 3)"
 refused 'need a restart'

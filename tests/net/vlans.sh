@@ -21,7 +21,7 @@ NOBODY=02:00:00:00:bb:01
 GROUP=ff:ff:ff:ff:ff:ff
 
 lab_trap
-lab_host_prepare
+lab_host_prepare $NET_MEMORY
 lab_wire 1
 for n in 1 2 3 4 5 6; do
 	lab_veth_vm $n
