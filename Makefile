@@ -154,6 +154,14 @@ fuzz: $(FUZZ)
 deps:
 	@tests/deps.sh
 
+# A make of its own: by then the compilers are there.
+demo:
+	@tests/deps.sh demo
+	@$(MAKE) --no-print-directory $(DEMO_JOBS) agent $(DEMO_TOOLS)
+	@tests/demo/demo.sh
+DEMO_TOOLS = $(addprefix $(B)/tests/tools/,tapvm frames)
+DEMO_JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+
 # Some of them: make check T='net/* unit/test_fdb'
 check:
 	@tests/run.sh $(T)
@@ -166,7 +174,7 @@ clean:
 	rm -rf build build-san build-tsan build-clang compile_commands.json
 
 FORCE:
-.PHONY: all agent tools bench unit bpftest fuzz deps check clean FORCE
+.PHONY: all agent tools bench unit bpftest fuzz deps demo check clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 

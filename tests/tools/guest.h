@@ -425,6 +425,13 @@ static inline void guest_handle_l4(struct guest *g, uint8_t *frame, uint8_t *l4,
 	}
 }
 
+static inline bool guest_is_broadcast(const uint8_t *frame)
+{
+	static const uint8_t broadcast[6] = { 255, 255, 255, 255, 255, 255 };
+
+	return !memcmp(frame, broadcast, 6);
+}
+
 static inline void guest_handle_ip4(struct guest *g, uint8_t *frame, size_t len,
 				    bool partial)
 {
@@ -452,7 +459,8 @@ static inline void guest_handle_ip4(struct guest *g, uint8_t *frame, size_t len,
 		g->n.fragments++;
 		return;
 	}
-	if (ip.daddr != g->ip4.s_addr || head != sizeof(ip)) {
+	if ((ip.daddr != g->ip4.s_addr && !guest_is_broadcast(frame)) ||
+	    head != sizeof(ip)) {
 		g->n.other++;
 		return;
 	}
