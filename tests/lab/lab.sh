@@ -145,6 +145,9 @@ lab_mac() { printf '02:00:00:00:00:%02x' "$1"; }
 lab_start() {
 	local ns=$1 log=$LAB_DIR/$2.log
 	shift 2
+	# Not only in the background: who waits for a line must not find an
+	# earlier process's.
+	: > "$log"
 	nsenter --net="/run/netns/$LAB-$ns" "$@" > "$log" 2>&1 < /dev/null \
 		9>&- &
 	LAB_LAST_PID=$!
