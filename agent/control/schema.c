@@ -247,9 +247,10 @@ const struct schema_key schema_keys[] = {
 	  .size = sizeof(struct config_addr),
 	  .n_offset = offsetof(struct config_vm, n_addrs),
 	  .max_items = 1024, .def_text = "any source address",
-	  .text = "Source addresses the VM may use. List its link-local IPv6 "
-		  "address too, and 0.0.0.0 and :: if it uses DHCP or IPv6 "
-		  "autoconfiguration." },
+	  .text = "Source addresses the VM may use, in IPv4, ARP and IPv6. "
+		  "Allowed besides: what DHCP and IPv6 autoconfiguration send "
+		  "before there is an address, and the link-local address "
+		  "made from the VM's MAC." },
 	{ .path = "vms[].vlan", .type = SCHEMA_NUMBER,
 	  IN(struct config_vm, vlan),
 	  .max = PKT_VLAN_MAX, .unit = "VLAN", .def = "0",

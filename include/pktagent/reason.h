@@ -80,15 +80,13 @@
 	  "start pktagent; see its log") \
 	/* the kernel, after a program's verdict */ \
 	X(redirect_failed, DROP, "the kernel refused the redirect", \
-	  "the receiving device went away, or lost its XDP support") \
+	  "the device went away, nobody has opened the tap, or GRO is off") \
 	X(dev_full, DROP, "the receiving device's queue was full", \
 	  "the VM reads too slowly, or nobody has opened the tap") \
 	X(rx_ring_full, DROP, "the VM's receive ring was full", \
 	  "raise the VM's pool, or find out why it reads slowly") \
 	X(fill_empty, DROP, "the queue had no free frame", \
 	  "raise memory.frames and the uplink's reserve") \
-	X(rx_dropped, DROP, "the kernel could not place the packet in a frame", \
-	  "longer than a frame: check MTUs and memory.frame_size") \
 	/* agent */ \
 	X(from_agent, GOOD, "sent out of this port by the agent", "") \
 	X(out_full, DROP, "too many frames waited for this port", \
