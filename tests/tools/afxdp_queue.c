@@ -39,6 +39,7 @@ static const struct option long_options[] = {
 	{ "min", required_argument, NULL, 'm' },
 	{ "max", required_argument, NULL, 'M' },
 	{ "seed", required_argument, NULL, 's' },
+	{ "ethertype", required_argument, NULL, 'e' },
 	{ "pps", required_argument, NULL, 'r' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -54,6 +55,7 @@ static void print_usage(void)
 	     "  --min N --max N  bytes without FCS and tag (60, 1514)\n"
 	     "  --size N         both\n"
 	     "  --seed N         of the random sequence (1)\n"
+	     "  --ethertype KIND mix, raw or ip (mix)\n"
 	     "  --pps N          frames a second; 0 = no pause (20000)");
 }
 
@@ -102,6 +104,9 @@ static void parse_options(int argc, char **argv, struct options *o)
 		case 's':
 			o->spec.seed = (uint32_t)parse_number("seed", optarg, 0,
 							      UINT32_MAX);
+			break;
+		case 'e':
+			o->spec.mix = frame_parse_mix(optarg);
 			break;
 		case 'r':
 			o->pps = parse_number("pps", optarg, 0, 100000000);

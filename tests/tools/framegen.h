@@ -32,6 +32,16 @@ struct frame_spec {
 	struct in6_addr src6, dst6;
 };
 
+static inline enum frame_mix frame_parse_mix(const char *text)
+{
+	static const char *const names[] = { "mix", "raw", "ip" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(text, names[i]))
+			return (enum frame_mix)i;
+	die("--ethertype %s: expected mix, raw or ip", text);
+}
+
 struct frame_marker {
 	uint32_t magic;
 	uint32_t seed;

@@ -83,16 +83,6 @@ static void print_usage(void)
 	     "recv prints \"ready\" when it listens. Exit code 0: all right.");
 }
 
-static enum frame_mix parse_mix(const char *text)
-{
-	static const char *const names[] = { "mix", "raw", "ip" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(text, names[i]))
-			return (enum frame_mix)i;
-	die("--ethertype %s: expected mix, raw or ip", text);
-}
-
 /* The options that shape the frames. */
 static bool parse_spec_option(int opt, struct frame_spec *spec)
 {
@@ -119,7 +109,7 @@ static bool parse_spec_option(int opt, struct frame_spec *spec)
 		spec->vlan = (uint16_t)parse_number("vlan", optarg, 0, 4094);
 		return true;
 	case 'e':
-		spec->mix = parse_mix(optarg);
+		spec->mix = frame_parse_mix(optarg);
 		return true;
 	case 'a':
 		spec->src4 = parse_ipv4("src-ip", optarg);
