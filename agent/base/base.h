@@ -50,6 +50,12 @@ static inline uint32_t round_up_pow2(uint32_t n)
 	return p;
 }
 
+/* The largest power of two that is at most @n; 0 for 0. */
+static inline uint32_t round_down_pow2(uint32_t n)
+{
+	return n ? 1u << (31 - __builtin_clz(n)) : 0;
+}
+
 static inline void cleanup_free(void *p)
 {
 	free(*(void **)p);

@@ -262,7 +262,9 @@ static uint32_t count_missing(struct agent *agent)
 	log_error("frames missing at shutdown: %u in all, host pool %u, ledger: host %u, caches %u, queues %u, out %u",
 		  vs->arena.n_frames, in_pool, count[FRAME_HOST],
 		  count[FRAME_CACHE], count[FRAME_QUEUE], count[FRAME_OUT]);
-	return vs->arena.n_frames - min_u32(in_pool, count[FRAME_HOST]);
+	/* More than there are is as wrong as fewer. */
+	return max_u32(1, vs->arena.n_frames -
+				  min_u32(in_pool, count[FRAME_HOST]));
 }
 
 uint32_t agent_stop(struct agent *agent)
@@ -397,10 +399,8 @@ static void add_socket(struct rx_ring_stats *sum, const struct rx_ring *rx,
 		return;
 	sum->rx_dropped += stats.rx_dropped;
 	sum->rx_ring_full += stats.rx_ring_full;
-	if (!primary)
-		return;
-	sum->fill_empty += stats.fill_empty;
-	sum->tx_invalid += stats.tx_invalid;
+	if (primary)
+		sum->tx_invalid += stats.tx_invalid;
 }
 
 static void add_sockets(struct agent *agent, const struct port *port,
@@ -441,8 +441,10 @@ int agent_port_counters(struct agent *agent, const struct port *port,
 	}
 	add_sockets(agent, port, &sockets);
 	ret_counters->rx_ring_full.packets += sockets.rx_ring_full;
-	ret_counters->rx_dropped.packets += sockets.rx_dropped;
-	ret_counters->fill_empty.packets += sockets.fill_empty;
+	/* The programs let nothing through that is too long for a frame, so
+	 * what a socket dropped had none. (The kernel's own count of that is
+	 * per queue: it cannot tell whose packet it was.) */
+	ret_counters->fill_empty.packets += sockets.rx_dropped;
 	ret_counters->tx_failed.packets += sockets.tx_invalid;
 	return 0;
 }

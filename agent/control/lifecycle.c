@@ -224,9 +224,9 @@ static int fill_opts(struct agent *agent, const struct port *port,
 
 	if (uplink) {
 		opts.worker = index % agent->vs.n_workers;
-		opts.rx_limit = uplink->reserve / 2;
-		opts.rx_max = uplink->reserve / 2;
-		opts.slack = uplink->reserve - opts.rx_limit;
+		/* Half to receive, the rest always posted. */
+		opts.rx_size = round_down_pow2(uplink->reserve / 2);
+		opts.base = uplink->reserve;
 		opts.fill_max = agent->vs.arena.n_frames;
 		opts.out_max = uplink->out_max;
 		opts.copy = uplink->zero_copy == WANT_REQUIRE ? UMEM_COPY_ZERO :
@@ -236,11 +236,11 @@ static int fill_opts(struct agent *agent, const struct port *port,
 		if (pool_divide(vm->pool.initial, 1, n_queues, &parts) ||
 		    pool_divide(vm->pool.max, 1, n_queues, &max))
 			return -EINVAL;
-		opts.rx_limit = parts.tx_per_queue;
-		opts.rx_max = max.tx_per_queue;
-		opts.slack = parts.tx_slack;
-		opts.fill_max = 2 * (max.tx_per_queue + max.tx_slack);
-		opts.out_max = max.out;
+		opts.rx_size = round_up_pow2(max.tx_per_queue);
+		opts.base = parts.tx_per_queue;
+		opts.fill_max = 2 * max.tx_per_queue;
+		/* No division gives more: see pool_divide(). */
+		opts.out_max = vm->pool.max / 2 + n_queues;
 		opts.copy = UMEM_COPY_AUTO;
 	}
 	id = vswitch_take_queue_id(&agent->vs);
@@ -326,7 +326,6 @@ static void credit(struct port *port, const struct queue *queue)
 		return;
 	port->past.rx_dropped += stats.rx_dropped;
 	port->past.rx_ring_full += stats.rx_ring_full;
-	port->past.fill_empty += stats.fill_empty;
 	port->past.tx_invalid += stats.tx_invalid;
 }
 
@@ -388,7 +387,7 @@ static int set_pool(struct agent *agent, struct port *port)
 		return err;
 	}
 	port->out_max = parts.out;
-	port->pool_tx = (parts.tx_per_queue + parts.tx_slack) * port->n_queues;
+	port->pool_tx = parts.tx_per_queue * port->n_queues;
 	return 0;
 }
 
@@ -565,40 +564,32 @@ void lifecycle_retry(struct agent *agent)
 
 int lifecycle_resize(struct agent *agent, struct port *port)
 {
-	const struct config_pool *pool = &port->vm_config->pool;
+	uint32_t frames = port->vm_config->pool.initial;
 	uint32_t n_up = port->uplink ? port->uplink->n_queues : 1;
 	struct pool_parts parts;
 	int err;
 
 	if (port->state != PORT_STATE_UP)
 		return 0;
-	err = pool_divide(pool->initial, n_up, port->n_queues, &parts);
+	err = pool_divide(frames, n_up, port->n_queues, &parts);
 	if (err)
 		return err;
 	for (uint32_t i = 0; i < port->n_queues; i++) {
-		struct queue *queue = port->queues[i];
+		const struct queue *queue = port->queues[i];
 
 		if (parts.tx_per_queue > queue->primary.rx.size ||
 		    parts.out > queue->umem.tx_size)
 			return -EINVAL;
 	}
-	for (uint32_t i = 0; port->uplink && i < n_up; i++) {
-		struct queue *queue = port->uplink->queues[i];
-		struct share *share = shares_find(port, queue);
-
-		if (share && parts.rx_per_queue > share->rx.size)
-			return -EINVAL;
-		if (share)
-			worker_set_limit(agent->vs.workers[queue->worker],
-					 share, parts.rx_per_queue);
-	}
+	err = shares_resize(agent, port);
+	if (err)
+		return err;
 	for (uint32_t i = 0; i < port->n_queues; i++) {
 		struct queue *queue = port->queues[i];
 
-		worker_set_limit(agent->vs.workers[queue->worker],
-				 &queue->primary, parts.tx_per_queue);
+		worker_set_base(agent->vs.workers[queue->worker], queue,
+				parts.tx_per_queue);
 	}
-	port->pool_rx = port->uplink ? parts.rx_per_queue * n_up : 0;
 	return set_pool(agent, port);
 }
 

@@ -30,13 +30,13 @@ struct share *shares_find(const struct port *vm, const struct queue *queue)
 }
 
 static int open_one(struct agent *agent, struct port *vm, struct queue *queue,
-		    uint32_t limit, uint32_t max)
+		    uint32_t size)
 {
 	struct worker *worker = agent->vs.workers[queue->worker];
 	struct share *share;
 	int err;
 
-	err = share_open(queue, vm, limit, max, &share);
+	err = share_open(queue, vm, size, &share);
 	if (err)
 		return err;
 	err = worker_add_share(worker, share);
@@ -57,19 +57,16 @@ int shares_open(struct agent *agent, struct port *vm)
 {
 	const struct config_pool *pool = &vm->vm_config->pool;
 	struct port *uplink = shares_uplink_of(agent, vm->vlan);
-	struct pool_parts parts, max;
+	struct pool_parts parts;
 	int err;
 
 	if (!uplink || uplink->state != PORT_STATE_UP)
 		return 0;
 	err = pool_divide(pool->initial, uplink->n_queues, vm->n_queues,
 			  &parts);
-	if (!err)
-		err = pool_divide(pool->max, uplink->n_queues, vm->n_queues,
-				  &max);
 	for (uint32_t i = 0; !err && i < uplink->n_queues; i++)
 		err = open_one(agent, vm, uplink->queues[i],
-			       parts.rx_per_queue, max.rx_per_queue);
+			       parts.rx_per_queue);
 	vm->uplink = uplink;
 	if (err)
 		shares_close(agent, vm);
@@ -86,6 +83,52 @@ static void credit(struct port *vm, const struct share *share)
 		return;
 	vm->past.rx_dropped += stats.rx_dropped;
 	vm->past.rx_ring_full += stats.rx_ring_full;
+}
+
+/* A larger ring is another socket. It takes the place of the old one in the map
+ * at once; what the old one still got is forwarded before it goes. */
+static int replace_one(struct agent *agent, struct port *vm,
+		       struct queue *queue, uint32_t size)
+{
+	struct share *old = shares_find(vm, queue);
+	struct worker *worker = agent->vs.workers[queue->worker];
+	int err;
+
+	err = open_one(agent, vm, queue, size);
+	if (err)
+		return err;
+	datapath_synchronize();
+	worker_drain_share(worker, old);
+	worker_del_share(worker, old);
+	credit(vm, old);
+	share_close(old);
+	return 0;
+}
+
+int shares_resize(struct agent *agent, struct port *vm)
+{
+	struct port *uplink = vm->uplink;
+	struct pool_parts parts;
+	int err;
+
+	if (!uplink)
+		return 0;
+	err = pool_divide(vm->vm_config->pool.initial, uplink->n_queues,
+			  vm->n_queues, &parts);
+	for (uint32_t i = 0; !err && i < uplink->n_queues; i++) {
+		struct queue *queue = uplink->queues[i];
+		struct share *share = shares_find(vm, queue);
+
+		if (parts.rx_per_queue <= share->rx.size)
+			worker_set_limit(agent->vs.workers[queue->worker],
+					 share, parts.rx_per_queue);
+		else
+			err = replace_one(agent, vm, queue,
+					  parts.rx_per_queue);
+	}
+	if (!err)
+		vm->pool_rx = parts.rx_per_queue * uplink->n_queues;
+	return err;
 }
 
 void shares_close(struct agent *agent, struct port *vm)

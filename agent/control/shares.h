@@ -15,6 +15,10 @@ struct port *shares_uplink_of(struct agent *agent, uint16_t vlan);
  * then none is left open. */
 int shares_open(struct agent *agent, struct port *vm);
 
+/* Brings the VM's shares in line with its pool, without losing a packet. 0 or
+ * a negative errno; then some may have the new size. */
+int shares_resize(struct agent *agent, struct port *vm);
+
 /* Closes the VM's shares. */
 void shares_close(struct agent *agent, struct port *vm);
 

@@ -17,14 +17,6 @@
 #endif
 #define TX_BUDGET		256
 
-static void set_lag(struct rx_ring *rx, uint32_t size, uint32_t limit)
-{
-	rx->size = size;
-	rx->limit = limit;
-	rx->lag = size - limit;
-	__atomic_store_n(rx->ring.consumer, 0u - rx->lag, __ATOMIC_RELEASE);
-}
-
 /* Opens a socket; @umem's first one is its primary socket. */
 static int socket_open(struct rx_ring *rx, struct umem *umem,
 		       struct xsk_ring_prod *tx, const char *ifname,
@@ -48,6 +40,9 @@ static int socket_open(struct rx_ring *rx, struct umem *umem,
 		return err;
 	}
 	rx->fd = xsk_socket__fd(rx->xsk);
+	rx->size = rx_size;
+	rx->limit = rx_size;
+	rx->lag = 0;
 	return 0;
 }
 
@@ -90,8 +85,7 @@ static bool bound_zero_copy(int fd)
 
 int umem_open(struct umem *umem, struct rx_ring *rx, const struct arena *arena,
 	      const char *ifname, uint32_t queue,
-	      const struct umem_sizes *sizes, uint32_t rx_limit,
-	      enum umem_copy copy)
+	      const struct umem_sizes *sizes, enum umem_copy copy)
 {
 	int budget = TX_BUDGET;
 	int err = -EOPNOTSUPP;
@@ -129,7 +123,6 @@ int umem_open(struct umem *umem, struct rx_ring *rx, const struct arena *arena,
 	umem->need_wakeup = true;
 	umem->fill_size = sizes->fill;
 	umem->tx_size = sizes->tx;
-	set_lag(rx, sizes->rx, rx_limit);
 	return 0;
 }
 
@@ -142,16 +135,11 @@ void umem_close(struct umem *umem, struct rx_ring *rx)
 }
 
 int rx_ring_open(struct rx_ring *rx, struct umem *umem, const char *ifname,
-		 uint32_t queue, uint32_t size, uint32_t limit)
+		 uint32_t queue, uint32_t size)
 {
-	int err;
-
 	memset(rx, 0, sizeof(*rx));
 	rx->fd = -1;
-	err = socket_open(rx, umem, NULL, ifname, queue, size, 0, 0);
-	if (!err)
-		set_lag(rx, size, limit);
-	return err;
+	return socket_open(rx, umem, NULL, ifname, queue, size, 0, 0);
 }
 
 void rx_ring_close(struct rx_ring *rx)
@@ -186,7 +174,6 @@ int rx_ring_get_stats(const struct rx_ring *rx, struct rx_ring_stats *ret_stats)
 		return -errno;
 	ret_stats->rx_dropped = stats.rx_dropped;
 	ret_stats->rx_ring_full = stats.rx_ring_full;
-	ret_stats->fill_empty = stats.rx_fill_ring_empty_descs;
 	ret_stats->tx_invalid = stats.tx_invalid_descs;
 	return 0;
 }

@@ -24,14 +24,20 @@
 #define UMEM_HEADROOM	256
 
 /*
- * A receive ring of which only @limit entries may be filled.
+ * A receive ring of which, in time, only @limit entries may be filled.
  *
  * Theory (design D2). The kernel takes an entry as free when the consumer
- * index says so, so an index that lags by size - limit makes the ring look
- * that much fuller: the kernel itself then refuses what exceeds the limit,
- * counts it (rx_ring_full) and reuses the frame at once. The lag may shrink at
- * any time and may grow only by releasing less than was read: a consumer index
- * that moved backwards would let the kernel overwrite entries.
+ * index says so, so an index that lags by @lag makes the ring look that much
+ * fuller: the kernel itself then refuses what exceeds size - lag, counts it
+ * (rx_ring_full) and reuses the frame at once.
+ *
+ * The lag shrinks at once and grows only by releasing less than was read. It
+ * can grow in no other way: a consumer index that moved backwards, or that
+ * began below zero, would be further behind than the kernel's own copy of it,
+ * which is not read again before the ring looks full to the kernel; the
+ * difference of the two would wrap, and the kernel would write over entries
+ * that nobody has read. So a ring starts with all its entries usable, and a
+ * ring that must be exact from the first packet is made of the right size.
  *
  * Because of the lag poll() always finds the ring readable: wait for it with
  * edge-triggered epoll only.
@@ -39,8 +45,8 @@
 struct rx_ring {
 	struct xsk_ring_cons ring;
 	uint32_t size;		/* entries, power of two */
-	uint32_t limit;		/* entries that may be in use */
-	uint32_t lag;		/* size - usable, as published */
+	uint32_t limit;		/* usable entries wanted, 1..size */
+	uint32_t lag;		/* size - usable entries now */
 	struct xsk_socket *xsk;	/* owned */
 	int fd;			/* borrowed from xsk */
 };
@@ -69,42 +75,45 @@ enum umem_copy { UMEM_COPY_AUTO, UMEM_COPY_ZERO, UMEM_COPY_COPY };
 
 /*
  * Registers the arena and binds the primary socket to @queue of @ifname; @rx
- * becomes its receive ring, of which @rx_limit entries may be used. @umem and
- * @rx stay where they are until umem_close(). UMEM_COPY_AUTO falls back to copy mode and says why in umem->why. 0 or a
+ * becomes its receive ring. @umem and @rx stay where they are until
+ * umem_close(). UMEM_COPY_AUTO falls back to copy mode and says why in umem->why. 0 or a
  * negative errno: -EBUSY if another process (or a socket of ours that the
  * kernel has not let go of yet, about 30 ms) holds the queue.
  */
 int umem_open(struct umem *umem, struct rx_ring *rx, const struct arena *arena,
 	      const char *ifname, uint32_t queue,
-	      const struct umem_sizes *sizes, uint32_t rx_limit,
-	      enum umem_copy copy);
+	      const struct umem_sizes *sizes, enum umem_copy copy);
 
 /* @rx: the primary socket's. All others must have been closed. When it returns the kernel
  * no longer touches the arena through this queue (copy mode). */
 void umem_close(struct umem *umem, struct rx_ring *rx);
 
-/* A receive-only socket on the same queue. */
+/* A receive-only socket on the same queue, with a ring of @size entries. */
 int rx_ring_open(struct rx_ring *rx, struct umem *umem, const char *ifname,
-		 uint32_t queue, uint32_t size, uint32_t limit);
+		 uint32_t queue, uint32_t size);
 void rx_ring_close(struct rx_ring *rx);
 
-/* Sets a new limit (1..size): at once if it grows, with the next releases if
- * it shrinks. Owner thread. */
+static inline uint32_t rx_ring_usable(const struct rx_ring *rx)
+{
+	return rx->size - rx->lag;
+}
+
+/* Sets a new limit (1..size). What is more becomes usable at once, what is
+ * less with the next releases. Owner thread. */
 void rx_ring_set_limit(struct rx_ring *rx, uint32_t limit);
 
-/* Gives @n read entries back to the kernel, less what a shrunken limit keeps
- * back. Owner thread. */
-static inline void rx_ring_release(struct rx_ring *rx, uint32_t n)
+/* Gives @n read entries back to the kernel, less what a lower limit keeps
+ * back. Returns how many were kept back. Owner thread. */
+static inline uint32_t rx_ring_release(struct rx_ring *rx, uint32_t n)
 {
-	uint32_t want = rx->size - rx->limit;
+	uint32_t want = rx->size - rx->limit, keep = 0;
 
 	if (__builtin_expect(rx->lag < want, 0)) {
-		uint32_t keep = want - rx->lag < n ? want - rx->lag : n;
-
+		keep = want - rx->lag < n ? want - rx->lag : n;
 		rx->lag += keep;
-		n -= keep;
 	}
-	xsk_ring_cons__release(&rx->ring, n);
+	xsk_ring_cons__release(&rx->ring, n - keep);
+	return keep;
 }
 
 /* Readable packets. Owner thread. */
@@ -117,7 +126,6 @@ static inline uint32_t rx_ring_ready(struct rx_ring *rx)
 struct rx_ring_stats {
 	uint64_t rx_dropped;
 	uint64_t rx_ring_full;
-	uint64_t fill_empty;	/* of the whole queue */
 	uint64_t tx_invalid;
 };
 

@@ -6,24 +6,19 @@
 #include "base/base.h"
 #include "policy/pool.h"
 
-#define MAX_SLACK	32
-
 int pool_divide(uint32_t frames, uint32_t n_uplink_queues,
 		uint32_t n_own_queues, struct pool_parts *ret_parts)
 {
 	uint32_t n_up = n_uplink_queues ? n_uplink_queues : 1;
-	uint32_t rx = frames / 2, tx = frames / 4, per_own;
 	struct pool_parts parts;
 
-	per_own = tx / n_own_queues;
-	parts.rx_per_queue = rx / n_up;
-	parts.tx_slack = min_u32(per_own / 4, MAX_SLACK);
-	parts.tx_per_queue = per_own - parts.tx_slack;
+	parts.rx_per_queue = round_down_pow2(frames / 2 / n_up);
+	parts.tx_per_queue = frames / 4 / n_own_queues;
 	if (parts.rx_per_queue < POOL_MIN_RING ||
 	    parts.tx_per_queue < POOL_MIN_RING)
 		return -EINVAL;
 	parts.out = frames - parts.rx_per_queue * n_up -
-		    per_own * n_own_queues;
+		    parts.tx_per_queue * n_own_queues;
 	*ret_parts = parts;
 	return 0;
 }

@@ -22,15 +22,15 @@
 
 /* The parts of a VM's pool: see port.h. They add up to the whole. */
 struct pool_parts {
-	uint32_t rx_per_queue;		/* usable entries per uplink queue */
+	uint32_t rx_per_queue;		/* receive ring per uplink queue */
 	uint32_t out;			/* frames on their way to the VM */
-	uint32_t tx_per_queue;		/* usable entries per own queue */
-	uint32_t tx_slack;		/* posted beyond, per own queue */
+	uint32_t tx_per_queue;		/* frames posted per own queue */
 };
 
 /*
- * Divides @frames: half to receive from the uplink, a quarter on the way to
- * the VM, the rest posted on its own device; remainders go to the second. 0;
+ * Divides @frames: half to receive from the uplink, rounded down to rings of a
+ * power of two, so that the kernel holds the VM to them from the first packet
+ * on; a quarter posted on its own device; the rest on the way to the VM. 0;
  * -EINVAL: too few for so many queues (POOL_MIN_RING each).
  */
 int pool_divide(uint32_t frames, uint32_t n_uplink_queues,

@@ -21,10 +21,14 @@
  * packet stays in the share (uplink to VM) or is dropped against the
  * destination (everything else). Hence the invariant, per queue:
  *
- *	frames posted + frames received and not read = sum of limits + slack
+ *	frames posted + frames received and not read
+ *		= base + usable entries of the VMs' shares
  *
- * Pools that change size move these bounds: queue_set_limit() and
- * port->out_max are the only places.
+ * so that all VMs' rings full still leave frames for the next packet. On a
+ * VM's own device there are no other shares: what is posted is the bound.
+ *
+ * Pools that change size move these bounds: queue_set_limit(),
+ * queue_set_base() and port->out_max are the only places.
  *
  * Thread-safety: members are marked W (owned by the queue's worker), C (owned
  * by the control thread, read by workers after publication by RCU), or A
@@ -79,7 +83,7 @@ struct queue {
 	uint32_t index;			/* queue number on the device */
 	uint32_t id;			/* in the ledger */
 	uint32_t worker;		/* who serves it */
-	uint32_t slack;			/* frames posted beyond the limits */
+	uint32_t base;			/* frames posted besides the shares' */
 	struct share primary;
 	/* A: counted by the worker */
 	uint64_t n_rx, n_tx, n_kicks, n_tx_again, n_fill_short;

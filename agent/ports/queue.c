@@ -7,7 +7,9 @@
 
 #include "ports/queue.h"
 
-#define REBIND_WAIT_NS	(500 * NS_PER_MS)
+/* Usually 30 ms; the kernel does it in a work item after two grace periods,
+ * which take their time on a machine whose cores are all busy with packets. */
+#define REBIND_WAIT_NS	(3 * NS_PER_SEC)
 
 static int open_patiently(struct queue *queue, const struct arena *arena,
 			  const struct umem_sizes *sizes,
@@ -20,7 +22,7 @@ static int open_patiently(struct queue *queue, const struct arena *arena,
 	for (;;) {
 		err = umem_open(&queue->umem, &queue->primary.rx, arena,
 				queue->port->ifname, opts->index, sizes,
-				opts->rx_limit, opts->copy);
+				opts->copy);
 		if (err != -EBUSY || now_ns() > deadline)
 			return err;
 		nanosleep(&pause, NULL);
@@ -34,7 +36,7 @@ int queue_open(const struct arena *arena, struct port *port,
 		.fill = round_up_pow2(opts->fill_max),
 		.tx = round_up_pow2(opts->out_max),
 		.comp = round_up_pow2(opts->out_max) * 2,
-		.rx = round_up_pow2(opts->rx_max),
+		.rx = opts->rx_size,
 	};
 	struct queue *queue;
 	int err;
@@ -47,7 +49,7 @@ int queue_open(const struct arena *arena, struct port *port,
 	queue->index = opts->index;
 	queue->id = opts->id;
 	queue->worker = opts->worker;
-	queue->slack = opts->slack;
+	queue->base = opts->base;
 	queue->primary.queue = queue;
 	queue->primary.rx.fd = -1;
 	queue->umem.fd = -1;
@@ -65,7 +67,7 @@ int queue_open(const struct arena *arena, struct port *port,
 		goto fail;
 	queue->shares[0] = &queue->primary;
 	queue->n_shares = 1;
-	queue->target = opts->rx_limit + opts->slack;
+	queue->target = opts->base;
 	*ret_queue = queue;
 	return 0;
 fail:
@@ -92,14 +94,15 @@ uint32_t queue_reclaim(struct arena *arena, struct frame_cache *cache,
 	for (uint32_t i = 0; i < arena->n_frames; i++) {
 		if (arena_where(arena, i) != entry)
 			continue;
+		queue_forget_meta(arena, i);
 		frame_cache_put(cache, i);
 		n++;
 	}
 	return n;
 }
 
-int share_open(struct queue *queue, struct port *to, uint32_t limit,
-	       uint32_t max, struct share **ret_share)
+int share_open(struct queue *queue, struct port *to, uint32_t size,
+	       struct share **ret_share)
 {
 	struct share *share = calloc(1, sizeof(*share));
 	int err;
@@ -109,7 +112,7 @@ int share_open(struct queue *queue, struct port *to, uint32_t limit,
 	share->to = to;
 	share->queue = queue;
 	err = rx_ring_open(&share->rx, &queue->umem, queue->port->ifname,
-			   queue->index, round_up_pow2(max), limit);
+			   queue->index, size);
 	if (err) {
 		share_close(share);
 		return err;
@@ -136,7 +139,7 @@ int queue_attach_share(struct queue *queue, struct share *share)
 		return -ENOMEM;
 	queue->shares = shares;
 	shares[queue->n_shares++] = share;
-	queue->target += share->rx.limit;
+	queue->target += rx_ring_usable(&share->rx);
 	return 0;
 }
 
@@ -150,7 +153,7 @@ void queue_detach_share(struct queue *queue, struct share *share,
 		if (queue->shares[i] != share)
 			continue;
 		queue->shares[i] = queue->shares[--queue->n_shares];
-		queue->target -= share->rx.limit;
+		queue->target -= rx_ring_usable(&share->rx);
 		break;
 	}
 	while ((n = xsk_ring_cons__peek(&share->rx.ring, BATCH, &pos))) {
@@ -158,8 +161,10 @@ void queue_detach_share(struct queue *queue, struct share *share,
 			const struct xdp_desc *desc =
 				xsk_ring_cons__rx_desc(&share->rx.ring,
 						       pos + i);
+			uint32_t frame = arena_frame(arena, desc->addr);
 
-			frame_cache_put(cache, arena_frame(arena, desc->addr));
+			queue_forget_meta(arena, frame);
+			frame_cache_put(cache, frame);
 		}
 		queue->outstanding -= n;
 		xsk_ring_cons__release(&share->rx.ring, n);
@@ -168,8 +173,15 @@ void queue_detach_share(struct queue *queue, struct share *share,
 
 void queue_set_limit(struct queue *queue, struct share *share, uint32_t limit)
 {
-	queue->target += limit - share->rx.limit;
+	queue->target -= rx_ring_usable(&share->rx);
 	rx_ring_set_limit(&share->rx, limit);
+	queue->target += rx_ring_usable(&share->rx);
+}
+
+void queue_set_base(struct queue *queue, uint32_t base)
+{
+	queue->target += base - queue->base;
+	queue->base = base;
 }
 
 uint32_t queue_reap(struct queue *queue, struct arena *arena,

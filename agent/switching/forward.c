@@ -126,6 +126,7 @@ static bool make_meta(struct worker *worker, const struct port *in,
 static bool load_packet(struct worker *worker, const struct port *in,
 			const struct xdp_desc *desc, struct packet *p)
 {
+	const struct arena *arena = &worker->vs->arena;
 	struct pkt_meta *meta;
 
 	p->addr = desc->addr;
@@ -135,6 +136,7 @@ static bool load_packet(struct worker *worker, const struct port *in,
 		return make_meta(worker, in, p);
 	p->meta = *meta;
 	meta->magic = 0;
+	queue_forget_meta(arena, arena_frame(arena, p->addr));
 	return true;
 }
 
@@ -346,8 +348,7 @@ uint32_t forward_share(struct worker *worker, struct share *share)
 	}
 	for (uint32_t i = 0; i < n; i++)
 		forward_packet(worker, share, &descs[i]);
-	rx_ring_release(&share->rx, n);
-	share->queue->outstanding -= n;
+	queue_release(share->queue, share, n);
 	count_add(&share->n_packets, n);
 	count_add(&share->queue->n_rx, n);
 	return n;

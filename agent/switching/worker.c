@@ -41,6 +41,14 @@ static uint32_t serve_queue(struct worker *worker, struct queue *queue)
 	return work;
 }
 
+/* Sends what was staged. */
+static void flush_round(struct worker *worker)
+{
+	output_flush(worker);
+	for (uint32_t i = 0; i < worker->n_queues; i++)
+		output_kick(worker, worker->queues[i]);
+}
+
 static uint32_t run_round(struct worker *worker)
 {
 	uint32_t work = 0;
@@ -48,9 +56,7 @@ static uint32_t run_round(struct worker *worker)
 	worker->blocked = false;
 	for (uint32_t i = 0; i < worker->n_queues; i++)
 		work += serve_queue(worker, worker->queues[i]);
-	output_flush(worker);
-	for (uint32_t i = 0; i < worker->n_queues; i++)
-		output_kick(worker, worker->queues[i]);
+	flush_round(worker);
 	return work;
 }
 
@@ -339,6 +345,20 @@ void worker_del_share(struct worker *worker, struct share *share)
 	worker_call(worker, del_share, share);
 }
 
+static void drain_share(struct worker *worker, void *arg)
+{
+	struct share *share = arg;
+
+	/* A full account stops it: then the rest is lost with the ring. */
+	while (forward_share(worker, share))
+		flush_round(worker);
+}
+
+void worker_drain_share(struct worker *worker, struct share *share)
+{
+	worker_call(worker, drain_share, share);
+}
+
 struct limit_call {
 	struct share *share;
 	uint32_t limit;
@@ -358,6 +378,26 @@ void worker_set_limit(struct worker *worker, struct share *share,
 	struct limit_call call = { share, limit };
 
 	worker_call(worker, set_limit, &call);
+}
+
+struct base_call {
+	struct queue *queue;
+	uint32_t base;
+};
+
+static void set_base(struct worker *worker, void *arg)
+{
+	const struct base_call *call = arg;
+
+	(void)worker;
+	queue_set_base(call->queue, call->base);
+}
+
+void worker_set_base(struct worker *worker, struct queue *queue, uint32_t base)
+{
+	struct base_call call = { queue, base };
+
+	worker_call(worker, set_base, &call);
 }
 
 /* ---- learning ---- */

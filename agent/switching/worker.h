@@ -104,9 +104,15 @@ void worker_del_queue(struct worker *worker, struct queue *queue);
 int worker_add_share(struct worker *worker, struct share *share);
 void worker_del_share(struct worker *worker, struct share *share);
 
-/* control: changes what a share may hold. */
+/* control: forwards everything that is in the ring of @share, which the kernel
+ * cannot fill any more. */
+void worker_drain_share(struct worker *worker, struct share *share);
+
+/* control: changes what a share may hold, or what a queue has posted besides:
+ * see queue.h. */
 void worker_set_limit(struct worker *worker, struct share *share,
 		      uint32_t limit);
+void worker_set_base(struct worker *worker, struct queue *queue, uint32_t base);
 
 /* control: takes the next address a worker wants learned. */
 bool worker_next_learn(struct worker *worker, struct learn_request *ret_req);

@@ -26,16 +26,17 @@ static void test_parts_add_up(void **state)
 			n_refused++;
 			assert_int_equal(err, -EINVAL);
 			assert_memory_equal(&p, &untouched, sizeof(p));
-			/* With 5/4 for the slack. */
 			assert_true(frames / 2 / up < POOL_MIN_RING ||
-				    frames / 4 / n_own <
-					    POOL_MIN_RING * 5 / 4 + 1);
+				    frames / 4 / n_own < POOL_MIN_RING);
 			continue;
 		}
 		n_taken++;
 		assert_int_equal((uint64_t)p.rx_per_queue * up + p.out +
-				 (uint64_t)(p.tx_per_queue + p.tx_slack) *
-				 n_own, frames);
+				 (uint64_t)p.tx_per_queue * n_own, frames);
+		/* A ring's size, and as much as half of the pool allows. */
+		assert_int_equal(p.rx_per_queue & (p.rx_per_queue - 1), 0);
+		assert_true((uint64_t)p.rx_per_queue * 2 * up > frames / 2 -
+			    up);
 		assert_true(p.rx_per_queue >= POOL_MIN_RING);
 		assert_true(p.tx_per_queue >= POOL_MIN_RING);
 		assert_true(p.out >= frames / 4);
@@ -53,19 +54,22 @@ static void test_values(void **state)
 	assert_int_equal(pool_divide(1024, 1, 1, &p), 0);
 	assert_int_equal(p.rx_per_queue, 512);
 	assert_int_equal(p.out, 256);
-	assert_int_equal(p.tx_per_queue, 224);
-	assert_int_equal(p.tx_slack, 32);
+	assert_int_equal(p.tx_per_queue, 256);
 
-	/* Remainders go to the second part. */
+	/* Rings are powers of two; what is left goes to the second part. */
 	assert_int_equal(pool_divide(1023, 3, 2, &p), 0);
-	assert_int_equal(p.rx_per_queue, 170);
-	assert_int_equal(p.tx_per_queue + p.tx_slack, 127);
-	assert_int_equal(p.out, 1023 - 3 * 170 - 2 * 127);
+	assert_int_equal(p.rx_per_queue, 128);
+	assert_int_equal(p.tx_per_queue, 127);
+	assert_int_equal(p.out, 1023 - 3 * 128 - 2 * 127);
 
 	/* The least. */
-	assert_int_equal(pool_divide(40, 1, 1, &p), 0);
+	assert_int_equal(pool_divide(32, 2, 1, &p), 0);
+	assert_int_equal(p.rx_per_queue, 8);
 	assert_int_equal(p.tx_per_queue, 8);
-	assert_int_equal(pool_divide(39, 1, 1, &p), -EINVAL);
+	assert_int_equal(p.out, 8);
+	assert_int_equal(pool_divide(31, 2, 1, &p), -EINVAL);
+	assert_int_equal(pool_divide(32, 3, 1, &p), -EINVAL);
+	assert_int_equal(pool_divide(32, 2, 2, &p), -EINVAL);
 	assert_int_equal(pool_divide(0, 0, 1, &p), -EINVAL);
 }
 
