@@ -108,6 +108,7 @@ static void on_timer(struct program *prog)
 	if (read(prog->fds[SRC_TIMER], &n, sizeof(n)) < 0)
 		return;
 	alive = agent_beat(&prog->agent);
+	metrics_set_alive(prog->metrics, alive);
 	if (alive && prog->watchdog_us)
 		sd_notify(0, "WATCHDOG=1");
 	if (now >= prog->next_tick_ns) {

@@ -237,12 +237,13 @@ void view_ports(const struct view *view)
 	table_columns(&t, view->rates ? rates : totals, view->rates ? 3 : 8);
 	for (size_t i = 0; i < json_array_size(ports); i++)
 		row_port(&t, view, json_array_get(ports, i));
-	if (!view->rates) {
-		table_note(&t, "hugepages: asked %s, got %s%s%s",
-			   view_string(data, "hugepages.asked"),
-			   view_bool(data, "hugepages.got") ? "yes" : "no",
-			   why[0] ? ": " : "", why);
-	}
+	finish(view, &t);
+	if (view->rates)
+		return;
+	table_note(&t, "hugepages: asked %s, got %s%s%s",
+		   view_string(data, "hugepages.asked"),
+		   view_bool(data, "hugepages.got") ? "yes" : "no",
+		   why[0] ? ": " : "", why);
 	finish(view, &t);
 }
 

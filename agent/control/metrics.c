@@ -120,7 +120,12 @@ static enum MHD_Result answer(void *arg, struct MHD_Connection *connection,
 
 	(void)version;
 	(void)body;
-	(void)state;
+	/* An answer to the first call, which has the headers only, ends the
+	 * connection: as it should for whoever might send a body. */
+	if (is_get && !*state) {
+		*state = metrics;
+		return MHD_YES;
+	}
 	*body_size = 0;
 	if (strcmp(url, "/metrics") && strcmp(url, "/livez") &&
 	    strcmp(url, "/readyz"))

@@ -5,7 +5,7 @@
  *	/metrics	see metrics_text.h
  *	/livez		200 while all workers go round, else 503
  *	/readyz		200 once all ports have been tried and while all
- *			uplinks are up; else 503, and why
+ *			uplinks are up, with a carrier; else 503, and why
  *
  * GET and HEAD only. Nothing here blocks; connections are limited in number,
  * memory and time, and the text is made at most ten times a second, however

@@ -493,11 +493,13 @@ int metrics_not_ready(const struct agent *agent, char *why, size_t why_size)
 	for (uint32_t i = 0; i < PKT_MAX_PORTS; i++) {
 		const struct port *port = agent->ports[i];
 
-		if (!port || port->kind != PORT_UPLINK ||
-		    port->state == PORT_STATE_UP)
+		if (!port || port->kind != PORT_UPLINK)
+			continue;
+		if (port->state == PORT_STATE_UP && port->carrier)
 			continue;
 		snprintf(why, why_size, "uplink %s is not up: %s", port->name,
-			 port->why);
+			 port->state == PORT_STATE_UP ? "no carrier"
+						      : port->why);
 		return 1;
 	}
 	return 0;

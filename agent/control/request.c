@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Requests on the control socket: see request.h. */
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ struct request {
 	const struct request_peer *peer;
 	struct status_query query; /* points into the parsed line */
 	const char *verb;
-	json_t *data; /* owned: the answer */
+	char *data; /* owned: of the answer, as JSON */
 	char err[1024];
 };
 
@@ -36,6 +37,23 @@ static int refuse(struct request *req, const char *what)
 	return -EPERM;
 }
 
+/* Makes @obj, which is given up, the answer's data. */
+static int answer_with(struct request *req, json_t *obj)
+{
+	req->data = json_dumps(obj, JSON_COMPACT);
+	json_decref(obj);
+	return 0;
+}
+
+/* {@key: @text} */
+static json_t *one_text(const char *key, const char *text)
+{
+	json_t *obj = json_object();
+
+	json_object_set_new(obj, key, status_text(text));
+	return obj;
+}
+
 static int do_show(struct request *req)
 {
 	return status_list(req->env->agent, &req->query, &req->data, req->err,
@@ -44,8 +62,7 @@ static int do_show(struct request *req)
 
 static int do_version(struct request *req)
 {
-	req->data = status_version(req->env->agent, now_ns());
-	return 0;
+	return answer_with(req, status_version(req->env->agent, now_ns()));
 }
 
 static int do_reload(struct request *req)
@@ -60,9 +77,7 @@ static int do_reload(struct request *req)
 	ret = hooks->reload(hooks->arg, req->err, sizeof(req->err));
 	if (ret)
 		return ret;
-	req->data = json_object();
-	json_object_set_new(req->data, "summary", status_text(req->err));
-	return 0;
+	return answer_with(req, one_text("summary", req->err));
 }
 
 static int do_level(struct request *req)
@@ -86,10 +101,8 @@ static int do_level(struct request *req)
 			 log_level_name((enum log_level)level),
 			 (unsigned int)req->peer->uid, (int)req->peer->pid);
 	}
-	req->data = json_object();
-	json_object_set_new(req->data, "level",
-			    status_text(log_level_name(log_get_level())));
-	return 0;
+	return answer_with(req,
+			   one_text("level", log_level_name(log_get_level())));
 }
 
 static const struct verb {
@@ -184,59 +197,43 @@ static int read_request(struct request *req, json_t *root)
 
 /* ---- answering ---- */
 
-/* Takes over @obj. */
-static char *to_line(json_t *obj)
-{
-	char *text = json_dumps(obj, JSON_COMPACT), *line;
-	size_t len;
-
-	json_decref(obj);
-	if (!text)
-		return NULL;
-	len = strlen(text);
-	line = realloc(text, len + 2);
-	if (!line) {
-		free(text);
-		return NULL;
-	}
-	line[len] = '\n';
-	line[len + 1] = '\0';
-	return line;
-}
-
 char *request_error(const char *error)
 {
 	json_t *obj = json_object();
+	_cleanup_free_ char *text = NULL;
+	char *line;
 
 	json_object_set_new(obj, "ok", json_false());
 	json_object_set_new(obj, "error", status_text(error));
-	return to_line(obj);
+	text = json_dumps(obj, JSON_COMPACT);
+	json_decref(obj);
+	return text && asprintf(&line, "%s\n", text) >= 0 ? line : NULL;
 }
 
-static char *success(struct request *req, uint64_t now)
+static char *success(const struct request *req, uint64_t now)
 {
-	json_t *obj = json_object();
+	char *line;
 
-	json_object_set_new(obj, "ok", json_true());
-	json_object_set_new(obj, "time_ns", json_integer((json_int_t)now));
-	json_object_set_new(
-		obj, "started_ns",
-		json_integer((json_int_t)req->env->agent->started_ns));
-	json_object_set_new(obj, "data", req->data);
-	return to_line(obj);
+	if (asprintf(&line,
+		     "{\"ok\":true,\"time_ns\":%" PRIu64
+		     ",\"started_ns\":%" PRIu64 ",\"data\":%s}\n",
+		     now, req->env->agent->started_ns, req->data) < 0)
+		return NULL;
+	return line;
 }
 
 char *request_answer(const struct request_env *env,
-		     const struct request_peer *peer, const char *line,
+		     const struct request_peer *peer, const char *text,
 		     size_t len)
 {
 	struct request req = { .env = env, .peer = peer };
 	uint64_t now = now_ns();
 	json_error_t error;
 	json_t *root;
+	char *line;
 	int ret;
 
-	root = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
+	root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
 	if (root) {
 		ret = read_request(&req, root);
 	} else {
@@ -251,5 +248,7 @@ char *request_answer(const struct request_env *env,
 		ret = -ENOMEM;
 		snprintf(req.err, sizeof(req.err), "out of memory");
 	}
-	return ret ? request_error(req.err) : success(&req, now);
+	line = ret ? request_error(req.err) : success(&req, now);
+	free(req.data);
+	return line;
 }

@@ -41,10 +41,10 @@ struct request_env {
 	const char *group;	/* borrowed: who else may command, or "" */
 };
 
-/* Does what @line (without its newline) asks. Returns the answer, a string
- * with a newline that the caller frees; NULL when out of memory. */
+/* Does what @text (a line without its newline) asks. Returns the answer, a
+ * string with a newline that the caller frees; NULL when out of memory. */
 char *request_answer(const struct request_env *env,
-		     const struct request_peer *peer, const char *line,
+		     const struct request_peer *peer, const char *text,
 		     size_t len);
 
 /* The answer {"ok":false,"error":@error}. */

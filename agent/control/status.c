@@ -9,6 +9,8 @@
 #include "control/status.h"
 #include "version.h"
 
+#define MAC_TEXT 18
+
 /* What another thread writes, read once. */
 #define racy(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
 
@@ -62,12 +64,17 @@ static json_t *packets_bytes(uint64_t packets, uint64_t bytes)
 	return obj;
 }
 
+static void mac_format(const uint8_t *mac, char text[MAC_TEXT])
+{
+	snprintf(text, MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0],
+		 mac[1], mac[2], mac[3], mac[4], mac[5]);
+}
+
 static json_t *mac_text(const uint8_t *mac)
 {
-	char text[18];
+	char text[MAC_TEXT];
 
-	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x", mac[0],
-		 mac[1], mac[2], mac[3], mac[4], mac[5]);
+	mac_format(mac, text);
 	return json_string(text);
 }
 
@@ -160,9 +167,9 @@ static const char *state_why(const struct port *port)
 		return port->why;
 	if (port->carrier)
 		return "";
-	return strcmp(port->driver, "tun") ?
-		       "but the device has no carrier: its other end is down" :
-		       "but nobody has opened the tap";
+	return strcmp(port->driver, "tun")
+		       ? "but the device has no carrier: its other end is down"
+		       : "but nobody has opened the tap";
 }
 
 /* State, device and way: what VMs and all ports have in common. */
@@ -371,20 +378,20 @@ json_t *status_worker(const struct worker *worker)
 
 /* ---- the rest ---- */
 
-json_t *status_fdb(const struct fdb_key *key, const struct fdb_entry *entry,
-		   const char *port, uint32_t now_s)
+void status_fdb(FILE *out, const struct fdb_key *key,
+		const struct fdb_entry *entry, const char *port, uint32_t now_s)
 {
-	bool is_static = entry->flags & FDB_F_STATIC;
 	/* A packet may have been seen after the clock was read. */
 	uint32_t age_s = now_s > entry->seen_s ? now_s - entry->seen_s : 0;
-	json_t *obj = json_object();
+	char mac[MAC_TEXT];
 
-	set_number(obj, "network", key->vlan);
-	set(obj, "mac", mac_text(key->mac));
-	set_text(obj, "port", port);
-	set_text(obj, "type", is_static ? "static" : "learned");
-	set(obj, "age_s", is_static ? json_null() : json_integer(age_s));
-	return obj;
+	mac_format(key->mac, mac);
+	fprintf(out, "{\"network\":%u,\"mac\":\"%s\",\"port\":%s,", key->vlan,
+		mac, port);
+	if (entry->flags & FDB_F_STATIC)
+		fputs("\"type\":\"static\",\"age_s\":null}", out);
+	else
+		fprintf(out, "\"type\":\"learned\",\"age_s\":%u}", age_s);
 }
 
 json_t *status_counter(const char *port, enum pkt_reason reason,

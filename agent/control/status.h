@@ -3,7 +3,7 @@
  * What the agent has, as JSON: one function per object. status_list.h answers
  * whole requests; pktctl(8) describes the members.
  *
- * All functions return a new reference, or NULL when out of memory. A string
+ * Functions return a new reference, or NULL when out of memory. A string
  * that is no UTF-8 (a device may be called anything) has its bad bytes
  * replaced. Control thread.
  */
@@ -11,6 +11,7 @@
 #define CONTROL_STATUS_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "control/snapshot.h"
 #include "switching/worker.h"
@@ -27,9 +28,12 @@ json_t *status_arena(const struct snapshot *snap);
 json_t *status_pool(const struct snapshot_port *sp);
 json_t *status_queue(const struct queue *queue);
 json_t *status_worker(const struct worker *worker);
-/* @port: its name. @now_s: monotonic seconds, the clock of entry->seen_s. */
-json_t *status_fdb(const struct fdb_key *key, const struct fdb_entry *entry,
-		   const char *port, uint32_t now_s);
+/* An entry of the forwarding table, written as text: of these there may be
+ * 32768, and an object of jansson's takes ten times as long. @port: its name,
+ * as JSON. @now_s: monotonic seconds, the clock of entry->seen_s. */
+void status_fdb(FILE *out, const struct fdb_key *key,
+		const struct fdb_entry *entry, const char *port,
+		uint32_t now_s);
 json_t *status_counter(const char *port, enum pkt_reason reason,
 		       const struct counter *counter);
 json_t *status_version(const struct agent *agent, uint64_t now);

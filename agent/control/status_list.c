@@ -81,9 +81,24 @@ static json_t *list_workers(const struct list *list)
 
 struct fdb_list {
 	const struct list *list;
+	FILE *out;
+	uint32_t n;
 	uint32_t now_s;
-	json_t *array;
+	char *names[PKT_MAX_PORTS]; /* owned: as JSON, when first met */
 };
+
+static const char *port_json(struct fdb_list *fl, const struct port *port)
+{
+	char **name = &fl->names[port ? port->slot : 0];
+	json_t *text;
+
+	if (!*name) {
+		text = status_text(port ? port->name : "");
+		*name = json_dumps(text, JSON_ENCODE_ANY);
+		json_decref(text);
+	}
+	return *name ? *name : "\"\"";
+}
 
 /* The later of what the agent and the programs saw. */
 static bool list_entry(const struct fdb_key *key, const struct fdb_entry *entry,
@@ -101,22 +116,34 @@ static bool list_entry(const struct fdb_key *key, const struct fdb_entry *entry,
 	if (!(entry->flags & FDB_F_STATIC) &&
 	    !datapath_fdb_seen(agent->dp, key, &seen_s))
 		latest.seen_s = max_u32(latest.seen_s, seen_s);
-	json_array_append_new(fl->array,
-			      status_fdb(key, &latest, port ? port->name : "",
-					 fl->now_s));
+	if (fl->n++)
+		fputc(',', fl->out);
+	status_fdb(fl->out, key, &latest, port_json(fl, port), fl->now_s);
 	return false;
 }
 
-static json_t *list_fdb(const struct list *list)
+static char *list_fdb(const struct list *list)
 {
 	struct fdb_list fl = {
 		.list = list,
 		.now_s = (uint32_t)(list->snap->now_ns / NS_PER_SEC),
-		.array = json_array(),
 	};
+	char *text = NULL;
+	size_t len;
 
+	fl.out = open_memstream(&text, &len);
+	if (!fl.out)
+		return NULL;
+	fputc('[', fl.out);
 	fdb_each(list->agent->vs.fdb, list_entry, &fl);
-	return fl.array;
+	fputc(']', fl.out);
+	for (uint32_t i = 0; i < PKT_MAX_PORTS; i++)
+		free(fl.names[i]);
+	if (ferror(fl.out) | fclose(fl.out)) {
+		free(text);
+		return NULL;
+	}
+	return text;
 }
 
 static json_t *list_counters(const struct list *list)
@@ -147,9 +174,9 @@ enum name_is { NAME_VM, NAME_PORT, NAME_WORKER };
 
 static const struct object {
 	const char *name;
-	enum name_is name_is; /* what NAME names */
-	unsigned int what;    /* SNAPSHOT_* */
-	json_t *(*list)(const struct list *list);
+	enum name_is name_is;			  /* what NAME names */
+	unsigned int what;			  /* SNAPSHOT_* */
+	json_t *(*list)(const struct list *list); /* NULL: fdb */
 } objects[] = {
 	{ "vm", NAME_VM, SNAPSHOT_COUNTERS | SNAPSHOT_LINKS | SNAPSHOT_POOLS,
 	  list_vms },
@@ -157,7 +184,7 @@ static const struct object {
 	{ "pool", NAME_PORT, SNAPSHOT_POOLS | SNAPSHOT_FRAMES, list_pools },
 	{ "queue", NAME_PORT, 0, list_queues },
 	{ "worker", NAME_WORKER, 0, list_workers },
-	{ "fdb", NAME_PORT, 0, list_fdb },
+	{ "fdb", NAME_PORT, 0, NULL },
 	{ "counters", NAME_PORT, SNAPSHOT_COUNTERS, list_counters },
 };
 
@@ -212,12 +239,25 @@ static int find_name(struct list *list, const struct object *object, char *err,
 	return -ENOENT;
 }
 
+static char *make_text(const struct object *object, const struct list *list)
+{
+	json_t *data;
+	char *text;
+
+	if (!object->list)
+		return list_fdb(list);
+	data = object->list(list);
+	text = json_dumps(data, JSON_COMPACT);
+	json_decref(data);
+	return text;
+}
+
 int status_list(struct agent *agent, const struct status_query *query,
-		json_t **ret_data, char *err, size_t err_size)
+		char **ret_text, char *err, size_t err_size)
 {
 	const struct object *object = find_object(query->object);
 	struct list list = { .agent = agent, .query = query };
-	json_t *data;
+	char *text;
 	int ret;
 
 	if (!object) {
@@ -228,12 +268,12 @@ int status_list(struct agent *agent, const struct status_query *query,
 	if (ret)
 		return ret;
 	ret = snapshot_take(agent, list.only, object->what, &list.snap);
-	data = ret ? NULL : object->list(&list);
+	text = ret ? NULL : make_text(object, &list);
 	free(list.snap);
-	if (!data) {
+	if (!text) {
 		snprintf(err, err_size, "out of memory");
 		return -ENOMEM;
 	}
-	*ret_data = data;
+	*ret_text = text;
 	return 0;
 }

@@ -6,7 +6,6 @@
 #ifndef CONTROL_STATUS_LIST_H
 #define CONTROL_STATUS_LIST_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -22,10 +21,10 @@ struct status_query {
 bool status_known(const char *object);
 
 /*
- * The data for @query: a new reference in *ret_data. 0; -EINVAL or -ENOENT with
- * one line in @err that says what there is; -ENOMEM.
+ * The data for @query, as JSON: the caller frees *ret_text. 0; -EINVAL or
+ * -ENOENT with one line in @err that says what there is; -ENOMEM.
  */
 int status_list(struct agent *agent, const struct status_query *query,
-		json_t **ret_data, char *err, size_t err_size);
+		char **ret_text, char *err, size_t err_size);
 
 #endif

@@ -221,6 +221,12 @@ static void test_ready(void **state)
 	char why[256];
 
 	assert_int_equal(metrics_not_ready(&fake->agent, why, sizeof(why)), 0);
+	fake->ports[0].carrier = false;
+	assert_int_equal(metrics_not_ready(&fake->agent, why, sizeof(why)), 1);
+	assert_string_equal(why, "uplink wan is not up: no carrier");
+	fake->ports[1].carrier = false;
+	fake->ports[0].carrier = true;
+	assert_int_equal(metrics_not_ready(&fake->agent, why, sizeof(why)), 0);
 	fake->ports[0].state = PORT_STATE_DOWN;
 	strcpy(fake->ports[0].why, "eth1: no carrier");
 	assert_int_equal(metrics_not_ready(&fake->agent, why, sizeof(why)), 1);
@@ -375,6 +381,21 @@ static void test_http_health(void **state)
 	assert_int_equal(metrics_timeout_ms(NULL), -1);
 }
 
+/* Scrapers keep their connection. */
+static void test_http_keep_alive(void **state)
+{
+	char answer[8192], *second;
+
+	http_ask(*state,
+		 "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+		 "GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+		 answer, sizeof(answer));
+	assert_memory_equal(answer, "HTTP/1.1 200 ", 13);
+	second = strstr(answer + 13, "HTTP/1.1 200 ");
+	assert_non_null(second);
+	assert_non_null(strstr(second, "\r\n\r\nready\n"));
+}
+
 /* The text is kept for a tenth of a second, not longer. */
 static void test_http_age(void **state)
 {
@@ -467,12 +488,13 @@ static void test_http_ipv6(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEXT(test_values),	 TEXT(test_escapes),
-		TEXT(test_families),	 TEXT(test_promtool),
-		TEXT(test_ready),	 HTTP(test_http_paths),
-		HTTP(test_http_head),	 HTTP(test_http_health),
-		HTTP(test_http_age),	 HTTP(test_http_garbage),
-		HTTP(test_http_address), HTTP(test_http_ipv6),
+		TEXT(test_values),	    TEXT(test_escapes),
+		TEXT(test_families),	    TEXT(test_promtool),
+		TEXT(test_ready),	    HTTP(test_http_paths),
+		HTTP(test_http_head),	    HTTP(test_http_health),
+		HTTP(test_http_age),	    HTTP(test_http_garbage),
+		HTTP(test_http_address),    HTTP(test_http_ipv6),
+		HTTP(test_http_keep_alive),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -246,22 +246,37 @@ static void test_worker(void **state)
 		    "'wakes_sent':0,'learn_lost':0,'cached_frames':0}");
 }
 
+static json_t *fdb_json(const struct fdb_key *key,
+			const struct fdb_entry *entry, uint32_t now_s)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	json_t *json;
+
+	status_fdb(out, key, entry, "\"wan\"", now_s);
+	fclose(out);
+	json = json_loads(text, 0, NULL);
+	free(text);
+	return json;
+}
+
 static void test_fdb_entry(void **state)
 {
 	const struct fdb_key key = { .mac = { 2, 0, 0, 0, 0, 1 }, .vlan = 7 };
 	struct fdb_entry entry = { .port = 1, .seen_s = 90 };
 
 	(void)state;
-	assert_json(status_fdb(&key, &entry, "wan", 100),
+	assert_json(fdb_json(&key, &entry, 100),
 		    "{'network':7,'mac':'02:00:00:00:00:01','port':'wan',"
 		    "'type':'learned','age_s':10}");
 	/* The programs' clock may be a little ahead. */
 	entry.seen_s = 101;
-	assert_json(status_fdb(&key, &entry, "wan", 100),
+	assert_json(fdb_json(&key, &entry, 100),
 		    "{'network':7,'mac':'02:00:00:00:00:01','port':'wan',"
 		    "'type':'learned','age_s':0}");
 	entry.flags = FDB_F_STATIC;
-	assert_json(status_fdb(&key, &entry, "wan", 100),
+	assert_json(fdb_json(&key, &entry, 100),
 		    "{'network':7,'mac':'02:00:00:00:00:01','port':'wan',"
 		    "'type':'static','age_s':null}");
 }
@@ -314,8 +329,17 @@ static int list(struct fake *fake, const char *object, const char *name,
 {
 	const struct status_query query = { object, name, false };
 
+	char *text;
+	int ret;
+
 	err[0] = '\0';
-	return status_list(&fake->agent, &query, ret_data, err, 200);
+	ret = status_list(&fake->agent, &query, &text, err, 200);
+	if (ret)
+		return ret;
+	*ret_data = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(*ret_data);
+	free(text);
+	return 0;
 }
 
 static void test_list_names(void **state)
@@ -395,12 +419,13 @@ static void test_list_fdb(void **state)
 	fake->agent.vs.fdb = fdb_new();
 	assert_int_equal(fdb_set(fake->agent.vs.fdb, &key, 2, FDB_F_STATIC, 1),
 			 0);
+	strcpy(fake->ports[1].name, "w\"1");
 	/* On a port that is no longer there. */
 	assert_int_equal(fdb_set(fake->agent.vs.fdb, &gone, 9, FDB_F_STATIC, 1),
 			 0);
-	assert_int_equal(list(fake, "fdb", "web1", &data, err), 0);
+	assert_int_equal(list(fake, "fdb", "w\"1", &data, err), 0);
 	assert_json(data, "[{'network':7,'mac':'02:00:00:00:00:01',"
-			  "'port':'web1','type':'static','age_s':null}]");
+			  "'port':'w\\u00221','type':'static','age_s':null}]");
 	assert_int_equal(list(fake, "fdb", "wan", &data, err), 0);
 	assert_json(data, "[]");
 	assert_int_equal(list(fake, "fdb", NULL, &data, err), 0);
