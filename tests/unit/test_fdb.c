@@ -13,18 +13,6 @@
 #define N_READERS	3
 #define N_CHANGES	(UNIT_SLOW ? 20000 : 100000)
 
-#ifdef __SANITIZE_THREAD__
-/* liburcu's barriers are assembler, which the thread sanitizer does not see:
- * it takes what RCU publishes, and frees after a grace period, for races. Use
- * after free is the address sanitizer's to find; what is left to this one is
- * the test itself. */
-const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void)
-{
-	return "race:switching/fdb.c\nrace:liburcu\n";
-}
-#endif
-
 static struct fdb_key key_of(uint32_t i)
 {
 	struct fdb_key key = {

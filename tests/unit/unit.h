@@ -30,6 +30,17 @@
 #define UNIT_SLOW	0
 #endif
 
+#ifdef __SANITIZE_THREAD__
+/* liburcu's barriers are assembler, which the thread sanitizer does not see:
+ * it takes what RCU publishes, and frees after a grace period, for races. Use
+ * after free there is the address sanitizer's to find. */
+const char *__tsan_default_suppressions(void);
+const char *__tsan_default_suppressions(void)
+{
+	return "race:switching/fdb.c\nrace:liburcu\n";
+}
+#endif
+
 /* xorshift64*: every run does the same. @state is not 0. */
 static inline uint64_t unit_random(uint64_t *state)
 {
