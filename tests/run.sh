@@ -212,7 +212,7 @@ fi
 mkdir -p "$LOGS"
 if [ "$(id -u)" = 0 ]; then
 	if [ -x "$TOP/tests/deps.sh" ] &&
-		! "$TOP/tests/deps.sh" > "$LOGS/deps.log" 2>&1; then
+		! "$TOP/tests/deps.sh" check > "$LOGS/deps.log" 2>&1; then
 		echo "cannot install what the tests need:"
 		tail -n $TAIL "$LOGS/deps.log" | sed 's/^/     | /'
 	fi

@@ -522,7 +522,7 @@ void lifecycle_down(struct agent *agent, struct port *port,
 	datapath_detach(agent->dp, port->ifname);
 	datapath_synchronize();
 	close_queues(agent, port);
-	device_restore(agent->journal, port->ifname);
+	device_restore_settings(agent->journal, port->ifname);
 	port->ifindex = 0;
 	port->xmit = false;
 	port->carrier = false;
@@ -536,6 +536,7 @@ void lifecycle_free(struct agent *agent, struct port *port)
 	if (!port)
 		return;
 	lifecycle_down(agent, port, PORT_STATE_DOWN, "removed");
+	device_restore(agent->journal, port->ifname);
 	networks_del_addresses(agent, port);
 	agent->ports[port->slot] = NULL;
 	networks_update_port(agent, port);

@@ -22,13 +22,14 @@ int lifecycle_new_vm(struct agent *agent, const struct config_vm *config,
  */
 int lifecycle_up(struct agent *agent, struct port *port);
 
-/* Takes the port down, if it is up, and puts its device back as it was. Its
- * static addresses stay known, so that packets to it are counted as
- * port_down. */
+/* Takes the port down, if it is up, and puts its device back as it was; one
+ * that was created stays. Its static addresses stay known, so that packets to
+ * it are counted as port_down. */
 void lifecycle_down(struct agent *agent, struct port *port,
 		    enum port_state state, const char *why);
 
-/* Takes the port down and frees it and its slot. */
+/* Takes the port down, removes its device if it was created, and frees the port
+ * and its slot. */
 void lifecycle_free(struct agent *agent, struct port *port);
 
 /* Tries ports again that are not up. */

@@ -192,10 +192,13 @@ static bool same_uplink(const struct config_uplink *a,
 	       a->reserve == b->reserve && a->out_max == b->out_max;
 }
 
-/* Down and up again, for what cannot be changed in place. */
-static int restart(struct agent *agent, struct port *port)
+/* Down and up again, for what cannot be changed in place. A device that we
+ * made stays, with the guest that uses it, unless it has to be @made_anew. */
+static int restart(struct agent *agent, struct port *port, bool made_anew)
 {
 	lifecycle_down(agent, port, PORT_STATE_DOWN, "reload");
+	if (made_anew)
+		device_restore(agent->journal, port->ifname);
 	if (!lifecycle_up(agent, port) || port->state == PORT_STATE_ABSENT)
 		return 0;
 	return -EIO;
@@ -237,7 +240,8 @@ static int change_vm(struct agent *agent, struct port *port,
 	if (!err && (in_place || port->state != PORT_STATE_UP))
 		return lifecycle_write(agent, port);
 	if (!err || err == -EINVAL)
-		err = restart(agent, port);
+		err = restart(agent, port,
+			      !same_device(&old->device, &new->device));
 	return err;
 }
 
@@ -268,7 +272,7 @@ static int change_uplink(struct agent *agent, struct port *port,
 	if (err || port->state != PORT_STATE_UP)
 		return err;
 	if (!in_place)
-		return restart(agent, port);
+		return restart(agent, port, false);
 	err = lifecycle_write(agent, port);
 	if (!err)
 		err = networks_update_port(agent, port);

@@ -29,6 +29,10 @@ uint32_t device_journal_inherited(const struct device_journal *journal);
  * Returns how many it undid. */
 uint32_t device_restore(struct device_journal *journal, const char *owner);
 
+/* The same, but devices that were created stay: somebody may have them open. */
+uint32_t device_restore_settings(struct device_journal *journal,
+				 const char *owner);
+
 /* Frees the journal; the file stays unless it is empty. NULL is allowed. */
 void device_journal_close(struct device_journal *journal);
 

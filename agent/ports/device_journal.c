@@ -351,12 +351,17 @@ static void undo(const struct change *change)
 			  setting_names[change->what], change->old);
 }
 
-uint32_t device_restore(struct device_journal *journal, const char *owner)
+static uint32_t restore(struct device_journal *journal, const char *owner,
+			bool created)
 {
 	uint32_t n = 0;
 
 	for (uint32_t i = journal->n; i-- > 0;) {
-		if (owner && strcmp(journal->changes[i].owner, owner))
+		const struct change *c = &journal->changes[i];
+
+		if (owner && strcmp(c->owner, owner))
+			continue;
+		if (!created && c->what == DEVICE_CREATED && still_applies(c))
 			continue;
 		undo(&journal->changes[i]);
 		remove_at(journal, i);
@@ -365,4 +370,15 @@ uint32_t device_restore(struct device_journal *journal, const char *owner)
 	if (n)
 		save(journal);
 	return n;
+}
+
+uint32_t device_restore(struct device_journal *journal, const char *owner)
+{
+	return restore(journal, owner, true);
+}
+
+uint32_t device_restore_settings(struct device_journal *journal,
+				 const char *owner)
+{
+	return restore(journal, owner, false);
 }

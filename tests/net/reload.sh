@@ -82,9 +82,12 @@ reload "1 added, 0 removed, 1 changed, 3 as before"
 expect_equal "vm3's way" agent "$(net_port vm3 .way.got)"
 net_frames wire vm3
 net_frames wire tap4
+tap4=$(net_port tap4 .ifindex)
 config "" "$(net_veth_vm 3 "way: agent, mtu: 1400")" \
 	"$(net_tap_vm 4 "pool: {initial: 512}")"
 reload "0 added, 0 removed, 2 changed, 3 as before"
+expect_equal "the device that tap4's reader may have open" \
+	"$tap4" "$(net_port tap4 .ifindex)"
 expect_equal "vm3's MTU" 1400 "$(net_port vm3 .mtu)"
 net_frames wire vm3 --max 1414
 net_frames tap4 vm3 --max 1414
