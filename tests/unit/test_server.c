@@ -58,12 +58,17 @@ static int reload(void *arg, char *text, size_t size)
 	return env->reload_result;
 }
 
-static int open_server(struct env *env)
+static int open_server_idle(struct env *env, uint32_t idle_ms)
 {
-	const struct server_hooks hooks = { reload, env, IDLE_MS };
+	const struct server_hooks hooks = { reload, env, idle_ms };
 
 	return server_open(&env->agent, &hooks, &env->server, env->err,
 			   sizeof(env->err));
+}
+
+static int open_server(struct env *env)
+{
+	return open_server_idle(env, IDLE_MS);
 }
 
 static int setup_closed(void **state)
@@ -154,6 +159,29 @@ static const char *client_line(const struct env *env, int fd)
 	}
 	fail_msg("no answer");
 	return NULL;
+}
+
+/* The length of the next line, which may be long. */
+static size_t client_skip_line(const struct env *env, int fd)
+{
+	char buf[65536];
+	size_t len = 0;
+
+	for (int tries = 0; tries < 1000;) {
+		ssize_t n = recv(fd, buf, sizeof(buf), 0);
+
+		assert_true(n);
+		if (n < 0) {
+			pump(env, 1);
+			tries++;
+			continue;
+		}
+		len += (size_t)n;
+		if (buf[n - 1] == '\n')
+			return len;
+	}
+	fail_msg("no answer");
+	return 0;
 }
 
 static json_t *client_answer(const struct env *env, int fd)
@@ -593,6 +621,39 @@ static void test_never_reader(void **state)
 	close(slow);
 }
 
+/* Answers that nobody reads take so much memory, and no more. */
+static void test_answers_max(void **state)
+{
+	static const char show[] = "{\"object\":\"fdb\",\"verb\":\"show\"}\n";
+	struct env *env = *state;
+	int fds[16], fd;
+
+	assert_int_equal(open_server_idle(env, 60000), 0);
+	for (uint32_t i = 0; i < PKT_MAX_FDB; i++) {
+		struct fdb_key key = { .mac = { 2, 0, 0, 0, (uint8_t)(i >> 8),
+						(uint8_t)i },
+				       .vlan = 1000 };
+
+		assert_int_equal(fdb_set(env->agent.vs.fdb, &key, 1,
+					 FDB_F_STATIC, 0),
+				 0);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		fds[i] = client_open(env);
+		client_send(fds[i], show, strlen(show));
+		pump(env, 0);
+	}
+	fd = client_open(env);
+	ask(env, fd, show, strlen(show),
+	    "too many answers wait to be read by others; try again");
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+	pump(env, 0);
+	client_send(fd, show, strlen(show));
+	assert_true(client_skip_line(env, fd) > PKT_MAX_FDB * 50);
+	close(fd);
+}
+
 static void test_silent(void **state)
 {
 	struct env *env = *state;
@@ -636,29 +697,26 @@ static void test_too_many(void **state)
 			close(fds[i]);
 }
 
-/* Whoever has asked nothing for a second makes room. */
+/* Whoever has asked nothing for a second makes room, the longest silent first. */
 static void test_evict(void **state)
 {
-	const struct server_hooks hooks = { reload, *state, 60000 };
 	struct env *env = *state;
 	int fds[SERVER_MAX_CLIENTS], fd;
 
-	assert_int_equal(server_open(&env->agent, &hooks, &env->server,
-				     env->err, sizeof(env->err)),
-			 0);
+	assert_int_equal(open_server_idle(env, 60000), 0);
 	for (int i = 0; i < SERVER_MAX_CLIENTS; i++) {
 		fds[i] = client_open(env);
 		pump(env, 0);
 	}
 	usleep(1100 * 1000);
 	for (int i = 0; i < SERVER_MAX_CLIENTS; i++)
-		if (i != 5)
+		if (i != 5 && i != 9)
 			json_decref(ask(env, fds[i], VERSION, strlen(VERSION),
 					NULL));
 	fd = client_open(env);
 	json_decref(ask(env, fd, VERSION, strlen(VERSION), NULL));
 	assert_null(client_line(env, fds[5]));
-	json_decref(ask(env, fds[4], VERSION, strlen(VERSION), NULL));
+	json_decref(ask(env, fds[9], VERSION, strlen(VERSION), NULL));
 	close(fd);
 	for (int i = 0; i < SERVER_MAX_CLIENTS; i++)
 		close(fds[i]);
@@ -798,31 +856,19 @@ static void test_bad_place(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_objects),
-		TEST(test_errors),
-		TEST(test_error_cut),
-		TEST(test_nesting),
-		TEST(test_partial_lines),
-		TEST(test_many_in_one),
-		TEST(test_half_close),
-		TEST(test_longest_line),
-		TEST(test_too_long_line),
-		TEST(test_reload),
-		TEST(test_log_level),
-		TEST(test_other_user),
-		TEST_CLOSED(test_group),
-		TEST(test_slow_reader),
-		TEST(test_never_reader),
-		TEST(test_silent),
-		TEST(test_too_many),
-		TEST_CLOSED(test_evict),
-		TEST(test_gone),
-		TEST_CLOSED(test_place),
-		TEST_CLOSED(test_in_use),
-		TEST_CLOSED(test_stale),
-		TEST_CLOSED(test_no_socket),
-		TEST(test_replaced),
-		TEST_CLOSED(test_bad_place),
+		TEST(test_objects),	  TEST(test_errors),
+		TEST(test_error_cut),	  TEST(test_nesting),
+		TEST(test_partial_lines), TEST(test_many_in_one),
+		TEST(test_half_close),	  TEST(test_longest_line),
+		TEST(test_too_long_line), TEST(test_reload),
+		TEST(test_log_level),	  TEST(test_other_user),
+		TEST_CLOSED(test_group),  TEST(test_slow_reader),
+		TEST(test_never_reader),  TEST(test_answers_max),
+		TEST(test_silent),	  TEST(test_too_many),
+		TEST_CLOSED(test_evict),  TEST(test_gone),
+		TEST_CLOSED(test_place),  TEST_CLOSED(test_in_use),
+		TEST_CLOSED(test_stale),  TEST_CLOSED(test_no_socket),
+		TEST(test_replaced),	  TEST_CLOSED(test_bad_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
