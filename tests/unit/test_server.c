@@ -863,7 +863,7 @@ int main(void)
 		TEST(test_too_long_line), TEST(test_reload),
 		TEST(test_log_level),	  TEST(test_other_user),
 		TEST_CLOSED(test_group),  TEST(test_slow_reader),
-		TEST(test_never_reader),  TEST(test_answers_max),
+		TEST(test_never_reader),  TEST_CLOSED(test_answers_max),
 		TEST(test_silent),	  TEST(test_too_many),
 		TEST_CLOSED(test_evict),  TEST(test_gone),
 		TEST_CLOSED(test_place),  TEST_CLOSED(test_in_use),
