@@ -86,12 +86,18 @@ check_removed() {
 at_exit() {
 	local rc=$?
 
+	# A signal may come while a command's output goes elsewhere.
+	exec >&8 2>&1
 	trap - EXIT ERR
 	trap '' HUP INT PIPE TERM
 	set +e
 	[ -n "$DEMO_MINE" ] || exit $rc
-	[ $rc = 0 ] || [ $rc -gt 128 ] || [ -z "$DEMO_STEP" ] ||
-		REPORT_FAILED+=("a step of the demo itself: $DEMO_STEP")
+	if [ $rc != 0 ] && [ $rc -le 128 ]; then
+		[ -z "$DEMO_STEP" ] || REPORT_FAILED+=(
+			"a step of the demo itself: ${DEMO_STEP%%$'\n'*}")
+		[ -z "$LAB_AGENT_PID" ] || ! lab_gone "$LAB_AGENT_PID" ||
+			REPORT_FAILED+=("pktagent ended by itself")
+	fi
 	if [ ${#REPORT_FAILED[@]} != 0 ] && [ -f "$LAB_DIR/agent.log" ]; then
 		report_heading "The agent's log"
 		sed 's/^/  /' "$LAB_DIR/agent.log"
@@ -273,7 +279,8 @@ main() {
 	report_heading "A host with a NIC and four VMs, in network namespaces"
 	build_lab
 	echo "  pktagent --config $DEMO_CONFIG"
-	lab_agent "$DEMO_CONFIG"
+	# Its log is shown at the end.
+	lab_agent "$DEMO_CONFIG" 2> /dev/null || exit 1
 	sed 's/^/  /' "$LAB_DIR/agent.log"
 	boot_veth_vm 2
 	boot_veth_vm 4
@@ -292,6 +299,7 @@ main() {
 	stop_agent
 }
 
+exec 8>&1
 trap at_exit EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT

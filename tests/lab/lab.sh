@@ -70,8 +70,10 @@ lab_host_restore() {
 		LAB_HUGE_ADDED=
 	fi
 	if [ -n "$LAB_BPF_MOUNTED" ]; then
-		# Somebody else's pins would go with it.
-		[ -z "$(ls -A /sys/fs/bpf)" ] && umount /sys/fs/bpf
+		# Somebody else's pins would go with it. The kernel's own are
+		# called *.debug.
+		[ -n "$(find /sys/fs/bpf -mindepth 1 ! -name '*.debug')" ] ||
+			umount /sys/fs/bpf
 		LAB_BPF_MOUNTED=
 	fi
 }
