@@ -140,7 +140,7 @@ void frame_cache_done(struct frame_cache *cache)
 
 	if (!pool)
 		return;
-	pour(cache->spare, cache->loaded);
+	/* Of a cache's two, only the loaded one can be half full. */
 	left = stack_pop(pool, &pool->partial);
 	if (left) {
 		__atomic_fetch_sub(&pool->n_free, (int64_t)left->n,

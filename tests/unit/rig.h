@@ -376,8 +376,14 @@ static inline void rig_assert_conserved(const struct rig *rig)
 	arena_count(&vs->arena, count);
 	for (uint32_t i = 0; i < vs->n_workers; i++)
 		caches += vs->workers[i]->cache.n;
-	for (uint32_t i = 0; i < rig->n_queues; i++)
-		queues += rig->queues[i]->queue.outstanding;
+	for (uint32_t i = 0; i < rig->n_queues; i++) {
+		const struct rig_queue *rq = rig->queues[i];
+
+		queues += rq->queue.outstanding;
+		assert_int_equal(rq->queue.n_out,
+				 rq->tx.producer - rq->tx.consumer +
+				 rq->comp.producer - rq->comp.consumer);
+	}
 	for (uint32_t i = 0; i < vs->arena.n_frames; i++) {
 		uint16_t entry = arena_where(&vs->arena, i);
 

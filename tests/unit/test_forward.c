@@ -329,8 +329,10 @@ static void test_metadata_refused(void **state)
 	struct rig_packet got;
 	struct packet packet;
 	struct pkt_meta meta;
-	uint8_t bytes[256];
+	struct xdp_desc *desc;
+	uint8_t bytes[256], *data;
 	struct net net;
+	uint32_t frame;
 
 	(void)state;
 	net_init(&net);
@@ -341,23 +343,19 @@ static void test_metadata_refused(void **state)
 	memcpy(bytes + 4, packet.data, packet.len);
 	assert_true(rig_receive(net.rig, net.port[WAN], bytes,
 				packet.len + 4, &meta));
-	{
-		struct rig_queue *rq = rig_queue_of(net.rig, net.port[WAN]);
-		struct xdp_desc *desc = &rq->rx.descs[0];
-		uint8_t *data = arena_data(&net.rig->vs.arena, desc->addr);
-
-		desc->addr += 4;
-		desc->len -= 4;
-		memcpy(data + 4 - sizeof(meta), &meta, sizeof(meta));
-		memcpy(data - sizeof(meta), &meta.magic, 4);
-	}
+	desc = &rig_queue_of(net.rig, net.port[WAN])->rx.descs[0];
+	desc->addr += 4;
+	desc->len -= 4;
+	data = arena_data(&net.rig->vs.arena, desc->addr);
+	memcpy(data - sizeof(meta), &meta, sizeof(meta));
+	memcpy(data - sizeof(meta) - 4, &meta.magic, 4);
 	rig_rounds(net.rig);
 	assert_true(rig_sent(net.rig, net.port[VM1], &got));
 	assert_int_equal(got.len, packet.len);
 	assert_memory_equal(got.data, packet.data, packet.len);
-	assert_int_equal(meta_place(&net.rig->vs.arena,
-				    arena_frame(&net.rig->vs.arena, got.addr))
-				 ->magic, 0);
+	frame = arena_frame(&net.rig->vs.arena, got.addr);
+	assert_int_equal(meta_place(&net.rig->vs.arena, frame)->magic, 0);
+	assert_int_equal(((struct pkt_meta *)data)[-1].magic, 0);
 	rig_rounds(net.rig);
 	net_done(&net);
 }
@@ -445,9 +443,14 @@ static void test_refusals(void **state)
 	receive(&net, VM1, "dst=vm2 src=vm1 ip4 udp data=59");
 	receive(&net, VM1, "dst=vm1 src=vm2 ip4 udp");
 	receive(&net, WAN, "dst=wire2 src=wire tag=10 ip4 udp");
+	/* A tag is not part of an MTU. */
+	net.port[VM2]->guest_tags = true;
+	receive(&net, VM1, "dst=vm2 src=vm1 tag=7 ip4 udp data=58");
+	receive(&net, VM1, "dst=vm2 src=vm1 tag=7 ip4 udp data=59");
 	rig_rounds(net.rig);
 	expect(&net, VM2, "dst=vm2 src=vm1 ip4 udp data=58");
-	expect_count(&net, VM2, PKT_too_big, 1);
+	expect(&net, VM2, "dst=vm2 src=vm1 tag=7 ip4 udp data=58");
+	expect_count(&net, VM2, PKT_too_big, 2);
 	expect_count(&net, VM1, PKT_same_port, 1);
 	expect_count(&net, WAN, PKT_uplink_uplink, 1);
 

@@ -125,6 +125,25 @@ static void test_edge(void **state)
 	pool_done(&pool);
 }
 
+/* The same magazine on top again is another head: a thread that was asleep
+ * meanwhile must notice. */
+static void test_generation(void **state)
+{
+	struct frame_cache cache;
+	struct pool pool;
+	uint64_t before;
+
+	(void)state;
+	pool_init(&pool, 1024, 1);
+	frame_cache_init(&cache, &pool.host, 0);
+	before = pool.host.full;
+	give(&pool, &cache, take(&pool, &cache));
+	frame_cache_done(&cache);
+	assert_int_equal((uint32_t)pool.host.full, (uint32_t)before);
+	assert_true(pool.host.full != before);
+	pool_done(&pool);
+}
+
 struct job {
 	struct pool *pool;
 	uint32_t who;
@@ -243,6 +262,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_take_all),
 		cmocka_unit_test(test_edge),
+		cmocka_unit_test(test_generation),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_shortage),
 		cmocka_unit_test(test_caches_come_and_go),

@@ -177,6 +177,33 @@ static void test_share_waits(void **state)
 	net_done(&net);
 }
 
+/* What is staged for the VM already, from its share on another queue, counts. */
+static void test_share_counts_staged(void **state)
+{
+	struct worker *worker;
+	struct net net;
+
+	(void)state;
+	net_init(&net, 2048);
+	worker = net.rig->vs.workers[0];
+	net.port[VM1]->out_max = 40;
+	for (int n = 0; n < 2; n++) {
+		for (uint32_t i = 0; i < 32; i++)
+			assert_true(receive_share(&net, VM1, i));
+		assert_int_equal(forward_share(worker,
+					       &net.share[VM1]->share),
+				 n ? 8 : 32);
+	}
+	assert_int_equal(forward_share(worker, &net.share[VM1]->share), 0);
+	output_flush(worker);
+	assert_int_equal(count(&net, VM1, PKT_out_full), 0);
+	assert_int_equal(rig_drain(net.rig, net.port[VM1]), 40);
+	rig_rounds(net.rig);
+	assert_int_equal(rig_drain(net.rig, net.port[VM1]), 24);
+	rig_rounds(net.rig);
+	net_done(&net);
+}
+
 /* A VM that does not read costs its own packets only, also in a flood. */
 static void test_flood_to_full(void **state)
 {
@@ -291,6 +318,37 @@ static void test_other_worker(void **state)
 	assert_int_equal(port_out_frames(net.port[VM2], 2), 0);
 	assert_int_equal(net.port[VM2]->account[0].charged, 40);
 	assert_int_equal(net.port[VM2]->account[1].released, 40);
+	net_done(&net);
+}
+
+/* A worker's own packets do not overtake those of its own that wait on the ring
+ * behind another's. */
+static void test_order_behind_others(void **state)
+{
+	static const char vm3_to_vm2[] =
+		"dst=vm2 src=vm3 ip4 proto=200 data=20";
+	struct rig_packet packet;
+	struct worker *worker;
+	struct net net;
+
+	(void)state;
+	net_init(&net, 2048);
+	worker = net.rig->vs.workers[1];
+	assert_true(receive(&net, VM1, vm1_to_vm2, 0));
+	rig_round(net.rig, 0);
+	for (uint32_t i = 1; i <= 6; i++) {
+		assert_true(receive(&net, VM3, vm3_to_vm2, i));
+		forward_share(worker, net.port[VM3]->queues[0]->shares[0]);
+		output_flush(worker);
+		if (i == 3)
+			output_drain(worker, net.port[VM2]->queues[0]);
+	}
+	output_drain(worker, net.port[VM2]->queues[0]);
+	for (uint32_t i = 0; i <= 6; i++) {
+		assert_true(rig_sent(net.rig, net.port[VM2], &packet));
+		assert_int_equal(number_of(&packet), i);
+	}
+	rig_rounds(net.rig);
 	net_done(&net);
 }
 
@@ -552,10 +610,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_account_full),
 		cmocka_unit_test(test_share_waits),
+		cmocka_unit_test(test_share_counts_staged),
 		cmocka_unit_test(test_flood_to_full),
 		cmocka_unit_test(test_tx_ring_full),
 		cmocka_unit_test(test_batches),
 		cmocka_unit_test(test_other_worker),
+		cmocka_unit_test(test_order_behind_others),
 		cmocka_unit_test(test_other_worker_refuses),
 		cmocka_unit_test(test_port_goes),
 		cmocka_unit_test(test_storm),
