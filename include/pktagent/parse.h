@@ -106,6 +106,20 @@ pkt_inline __u16 pkt_be16(const void *p)
 	return pkt_swap16(*(const pkt_u16 *)p);
 }
 
+/* The same of a length that will be added to a pointer: the verifier of Linux
+ * 6.1 does not know that a value with its bytes swapped has 16 bits. */
+pkt_inline __u32 pkt_len16(const void *p)
+{
+	__u32 len = pkt_be16(p);
+
+#ifdef __bpf__
+	/* So that the compiler does not know it either. */
+	__asm__("" : "+r"(len));
+	len &= 0xffff;
+#endif
+	return len;
+}
+
 pkt_inline __u32 pkt_raw32(const void *p)
 {
 	return *(const pkt_u32 *)p;
@@ -362,7 +376,7 @@ pkt_inline int pkt_parse_ipv4(const __u8 *ip, const void *data_end,
 		return PKT_ipv4_header;
 	if (ip + ihl > (const __u8 *)data_end)
 		return PKT_ipv4_short;
-	total = pkt_be16(ip + 2);
+	total = pkt_len16(ip + 2);
 	if (total < ihl || ip + total > (const __u8 *)data_end)
 		return PKT_ipv4_length;
 
@@ -461,7 +475,7 @@ pkt_inline int pkt_parse_ipv6(const __u8 *ip, const void *data_end,
 		return PKT_ipv6_short;
 	if (ip[0] >> 4 != 6)
 		return PKT_ipv6_header;
-	c.len = pkt_be16(ip + 4);
+	c.len = pkt_len16(ip + 4);
 	if (ip + 40 + c.len > (const __u8 *)data_end)
 		return PKT_ipv6_length;
 
