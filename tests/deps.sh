@@ -9,6 +9,7 @@
 #
 # Exit status: 0 all are there, 1 some are missing, 2 wrong usage.
 
+export PATH=$PATH:/usr/sbin:/sbin	# dpkg insists
 LIST=$(cd "$(dirname "$0")" && pwd)/packages
 USES=(build demo check bench)
 
@@ -42,9 +43,16 @@ missing() { # PACKAGE...
 	done
 }
 
+# Shows what apt-get says only if it fails.
 apt() {
-	DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 \
-		"$@"
+	local log rc=0
+
+	log=$(mktemp) || return
+	DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 \
+		-o DPkg::Lock::Timeout=120 "$@" > "$log" 2>&1 || rc=$?
+	[ $rc = 0 ] || cat "$log" >&2
+	rm -f "$log"
+	return $rc
 }
 
 # promtool brings a server with it that nobody asked for.

@@ -25,6 +25,7 @@ DEMO_CONFIG=$LAB_TOP/configs/demo.yaml
 DEMO_POOL=16384			# memory.frames in there
 DEMO_STATE=$LAB_DIR/host	# what was changed on the host
 DEMO_STEP=			# what was being done, if it failed
+DEMO_SIGNAL=			# what ended it
 DEMO_HOLD=
 DEMO_MINE=			# the lab is this demo's: clean it up
 
@@ -83,6 +84,11 @@ check_removed() {
 	[ -z "$what" ] || REPORT_FAILED+=("left behind:$what")
 }
 
+on_signal() { # NAME
+	DEMO_SIGNAL=$1
+	exit $((128 + $(kill -l "$1")))
+}
+
 at_exit() {
 	local rc=$?
 
@@ -92,7 +98,7 @@ at_exit() {
 	trap '' HUP INT PIPE TERM
 	set +e
 	[ -n "$DEMO_MINE" ] || exit $rc
-	if [ $rc != 0 ] && [ $rc -le 128 ]; then
+	if [ $rc != 0 ] && [ -z "$DEMO_SIGNAL" ]; then
 		[ -z "$DEMO_STEP" ] || REPORT_FAILED+=(
 			"a step of the demo itself: ${DEMO_STEP%%$'\n'*}")
 		[ -z "$LAB_AGENT_PID" ] || ! lab_gone "$LAB_AGENT_PID" ||
@@ -111,8 +117,8 @@ last_line() {
 	local why
 
 	echo
-	if [ "$1" -gt 128 ]; then
-		echo "demo: stopped by a signal; everything it made is removed"
+	if [ -n "$DEMO_SIGNAL" ]; then
+		echo "demo: stopped by SIG$DEMO_SIGNAL; everything it made is removed"
 		exit "$1"
 	fi
 	for why in "${REPORT_FAILED[@]}"; do
@@ -231,7 +237,7 @@ hold() {
 	while [ -n "$DEMO_HOLD" ]; do
 		sleep 1 || true
 	done
-	trap 'exit 130' INT
+	trap 'on_signal INT' INT
 }
 
 # Everything is put back while the VMs are still there to look at.
@@ -301,10 +307,10 @@ main() {
 
 exec 8>&1
 trap at_exit EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 141' PIPE
-trap 'exit 143' TERM
+for signal in HUP INT PIPE TERM; do
+	# shellcheck disable=SC2064
+	trap "on_signal $signal" $signal
+done
 set -eE
 trap 'DEMO_STEP=$BASH_COMMAND' ERR
 main "$@"

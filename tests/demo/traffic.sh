@@ -82,7 +82,7 @@ ping_row() { # FROM TO [6]
 		prefix=fd77::
 	fi
 	read -r received ms < <(lab_in "$from" timeout 10 ping -n -q \
-		-c $TRAFFIC_PINGS -i 0.01 -W 1 "$prefix$(address "$to")" \
+		-c $TRAFFIC_PINGS -i 0.01 -W 3 "$prefix$(address "$to")" \
 		2> /dev/null | ping_summary)
 	[ "$received" = $TRAFFIC_PINGS ] || verdict="replies are missing"
 	judge "$from" "$to" "$verdict"
@@ -110,7 +110,7 @@ flood_row() { # FROM TO: as fast as replies come back
 
 	us=${EPOCHREALTIME/[.,]/}
 	read -r received _ < <(lab_in "$1" timeout 20 ping -n -q -f -l 8 \
-		-s 1400 -c $TRAFFIC_FLOOD -W 1 "10.77.0.$(address "$2")" |
+		-s 1400 -c $TRAFFIC_FLOOD -W 3 "10.77.0.$(address "$2")" |
 		ping_summary)
 	took=$((${EPOCHREALTIME/[.,]/} - us))
 	pps=$((received * 1000000 / took))
@@ -229,24 +229,32 @@ echo_requests() { # NAME
 
 more_counters() { [ "$(grep -c '^{' "$LAB_DIR/vm3.log")" -gt "$1" ]; }
 
-# count_from NAME COMMAND...: runs the command and sets GOT to what the hosts
-# but NAME got of its echo requests: "vm1 20, vm2 20, vm3 20".
-count_from() {
-	local from=$1 host n
-	declare -A before
+# Sets GOT to who but host $1 got echo requests since note_requests, and how
+# many: "vm1 20, vm2 20".
+declare -A TRAFFIC_REQUESTS
 
-	shift
+note_requests() {
+	local host
+
 	for host in $TRAFFIC_HOSTS; do
-		before[$host]=$(echo_requests "$host")
+		TRAFFIC_REQUESTS[$host]=$(echo_requests "$host")
 	done
-	"$@" > /dev/null 2>&1 || true
+}
+
+count_requests() { # NAME
+	local host n
+
 	GOT=
 	for host in $TRAFFIC_HOSTS; do
-		[ "$host" = "$from" ] && continue
-		n=$(($(echo_requests "$host") - ${before[$host]}))
+		[ "$host" != "$1" ] || continue
+		n=$(($(echo_requests "$host") - TRAFFIC_REQUESTS[$host]))
 		[ $n = 0 ] || GOT+="${GOT:+, }$host $n"
 	done
-	take_way
+}
+
+requests_are() { # NAME EXPECTED
+	count_requests "$1"
+	[ "$GOT" = "$2" ]
 }
 
 broadcast_row() { # FROM NETWORK WHO-MUST-GET-IT...
@@ -256,10 +264,13 @@ broadcast_row() { # FROM NETWORK WHO-MUST-GET-IT...
 	for host; do
 		expected+="${expected:+, }$host $TRAFFIC_BROADCASTS"
 	done
-	count_from "$from" lab_in "$from" ping -b -n -q -c $TRAFFIC_BROADCASTS \
-		-i 0.01 -W 1 10.77.0.255
-	[ "$GOT" = "$expected" ] ||
+	note_requests
+	lab_in "$from" ping -b -n -q -c $TRAFFIC_BROADCASTS -i 0.01 -W 1 \
+		10.77.0.255 > /dev/null 2>&1 || true
+	# ping ends with the first answer to its last request.
+	lab_wait 3 requests_are "$from" "$expected" ||
 		verdict="must be: $expected"
+	take_way
 	report_row broadcast "$from" "$network" "$WAY" $TRAFFIC_BROADCASTS \
 		"${GOT:-nobody}" "" "$verdict"
 }
@@ -269,35 +280,45 @@ leak_row() {
 	local verdict=ok
 
 	ip -n "$LAB-vm4" neigh replace 10.77.0.1 lladdr "$(lab_mac 1)" dev eth0
-	count_from vm4 lab_in vm4 ping -n -q -c 10 -i 0.01 -W 0.2 10.77.0.1
-	[ -z "$GOT" ] || verdict="must be: nobody"
+	note_requests
+	lab_in vm4 ping -n -q -c 10 -i 0.01 -W 0.2 10.77.0.1 \
+		> /dev/null 2>&1 || true
+	requests_are vm4 "" || verdict="must be: nobody"
+	take_way
 	report_row "VLAN leak" vm4 vm1 "" 10 "${GOT:-nobody}" "" "$verdict"
 }
 
 # Random frames of 60 to 1514 bytes between the wire, where they have a tag,
 # and the VM in VLAN 20, where they have none; each byte is checked.
 frames_row() { # FROM TO
-	local pid common right=0 verdict=ok
+	local pid send recv right verdict=ok
 	declare -A end=([wire]="wire0 --vlan 20" [vm4]=eth0)
 
-	common=(--count "$TRAFFIC_FRAMES" --any-order
-		--dmac "$(lab_mac "$(address "$2")")"
-		--smac "$(lab_mac "$(address "$1")")")
+	recv="${end[$2]} --dmac $(lab_mac "$(address "$2")")"
+	send="${end[$1]} --dmac $(lab_mac "$(address "$2")")"
+	recv+=" --smac $(lab_mac "$(address "$1")")"
+	send+=" --smac $(lab_mac "$(address "$1")")"
+	# The first frame tells the agent where its sender is.
 	# shellcheck disable=SC2086
-	lab_start "$2" frames "$LAB_TOOLS/frames" recv ${end[$2]} "${common[@]}"
+	lab_in "$1" "$LAB_TOOLS/frames" send $send --count 1 > /dev/null
+	sleep 0.2
+	take_way
+	# shellcheck disable=SC2086
+	lab_start "$2" frames "$LAB_TOOLS/frames" recv $recv \
+		--count $TRAFFIC_FRAMES --any-order
 	pid=$LAB_LAST_PID
 	lab_wait 5 grep -q ready "$LAB_DIR/frames.log"
 	# shellcheck disable=SC2086
-	lab_in "$1" "$LAB_TOOLS/frames" send ${end[$1]} "${common[@]}" \
+	lab_in "$1" "$LAB_TOOLS/frames" send $send --count $TRAFFIC_FRAMES \
 		> /dev/null
 	lab_reap "$pid" || verdict=$(tail -n 1 "$LAB_DIR/frames.log" |
 		sed 's/^FAILED: //')
 	right=$(awk '/ right/ { print $2 }' "$LAB_DIR/frames.log")
 	judge "$1" "$2" "$verdict"
-	report_row "frames" "$1" "$2" "$WAY" $TRAFFIC_FRAMES \
+	report_row frames "$1" "$2" "$WAY" $TRAFFIC_FRAMES \
 		"60 to 1514 B, each byte right" \
-		$((TRAFFIC_FRAMES - right)) "$VERDICT"
-	REPORT_FRAMES[$1]=$right
+		$((TRAFFIC_FRAMES - ${right:-0})) "$VERDICT"
+	REPORT_FRAMES[$1]=${right:-0}
 }
 
 # ---- the agent asleep ----
@@ -316,7 +337,7 @@ idle_row() {
 	sleep 1
 	percent=$(awk -v ns=$(($(agent_cpu) - before)) \
 		'BEGIN { printf "%.2f", ns / 1e7 }')
-	received=$(lab_in wire ping -n -q -c 1 -W 1 10.77.0.2 | ping_summary |
+	received=$(lab_in wire ping -n -q -c 1 -W 3 10.77.0.2 | ping_summary |
 		awk '{ print $1 }')
 	[ "$received" = 1 ] || verdict="the first packet was lost"
 	awk -v a="$percent" -v b=$TRAFFIC_MAX_IDLE 'BEGIN { exit !(a < b) }' ||
