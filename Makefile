@@ -4,11 +4,19 @@
 #   sudo make demo      install what is missing, build, show it working
 #   sudo make check     install what is missing, build, run every test
 #   sudo make bench     measure; figures in build/bench/
-#   make install        DESTDIR= PREFIX=
+#   make install        DESTDIR= PREFIX= SYSCONFDIR= UNITDIR=
+#   make uninstall      the same variables; the configuration stays
+#   make tidy           clang-tidy
+#   make compile_commands.json
 #
 # Variables: CC, CLANG, SAN=1 (ASan and UBSan, built into build-san/), V=1.
 
 PREFIX	?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR	?= $(PREFIX)/lib/systemd/system
+BINDIR	:= $(PREFIX)/sbin
+MANDIR	:= $(PREFIX)/share/man
+DOCDIR	:= $(PREFIX)/share/doc/pktagent
 CC	:= $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
 CLANG	?= clang
 BPFTOOL	?= $(firstword $(wildcard /usr/sbin/bpftool) bpftool)
@@ -48,11 +56,12 @@ TOOL_BPF := $(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.bpf.c))
 UNIT	:= $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 BPFTEST	:= $(patsubst %.c,$(B)/%,$(wildcard tests/bpf/test_*.c))
 FUZZ	:= $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
-MAN	:= pktagent.8 pktctl.8 pktagent.yaml.5
+MAN	:= $(patsubst configs/man/%,$(B)/man/%,$(wildcard configs/man/*.[0-9])) \
+	   $(B)/man/pktagent.yaml.5
 
 all: agent tools
 
-agent: $(B)/pktagent $(B)/pktctl
+agent: $(B)/pktagent $(B)/pktctl $(MAN) $(B)/pktagent.service
 
 tools: $(TOOLS) $(TOOL_BPF)
 
@@ -93,6 +102,25 @@ $(B)/gen/version.h: FORCE
 	@mkdir -p $(@D)
 	@echo '#define PKTAGENT_VERSION "$(VERSION)"' > $@.tmp
 	@cmp -s $@.tmp $@ && rm $@.tmp || mv $@.tmp $@
+
+# ---- manual pages and the unit, with this installation's paths ----
+
+FILL	 = sed -e 's|@BINDIR@|$(BINDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
+	       -e 's|@DOCDIR@|$(DOCDIR)|g' -e 's|@VERSION@|$(VERSION)|g'
+
+$(B)/man/%: configs/man/% FORCE
+	@mkdir -p $(@D)
+	$(Q)$(FILL) $< > $@
+
+$(B)/man/pktagent.yaml.5: configs/man/pktagent.yaml.5.in $(B)/pktagent FORCE
+	@mkdir -p $(@D)
+	$(Q)$(B)/pktagent --print-config-keys > $@.keys
+	$(Q)$(FILL) -e '/^@KEYS@$$/{r $@.keys' -e 'd}' $< > $@
+	@rm $@.keys
+
+$(B)/pktagent.service: configs/pktagent.service.in FORCE
+	@mkdir -p $(@D)
+	$(Q)$(FILL) $< > $@
 
 # ---- C ----
 
@@ -170,11 +198,57 @@ check:
 bench: agent tools
 	$(Q)tests/bench/dataplane.sh
 
+# ---- for tools that read C ----
+
+C_SRC	:= $(MAINS) $(LIB_SRC) $(wildcard tests/unit/*.c tests/tools/*.c) \
+	   $(filter-out %.bpf.c,$(wildcard tests/bpf/*.c tests/bench/*.c))
+FUZZ_SRC := $(wildcard tests/fuzz/*.c)
+ALL_BPF	:= $(BPF_SRC) $(wildcard tests/bpf/*.bpf.c tests/bench/*.bpf.c)
+comma	:= ,
+entry	 = {"directory": "$(CURDIR)"$(comma) "file": "$(1)"$(comma) \
+	   "command": "$(strip $(2)) -c $(1) -o $(B)/$(1:.c=.o)"}
+entries	 = $(foreach f,$(C_SRC),$(call entry,$f,$(CC) $(ALL_CFLAGS))) \
+	   $(foreach f,$(FUZZ_SRC),$(call entry,$f,$(CLANG) $(FUZZ_CFLAGS))) \
+	   $(foreach f,$(ALL_BPF),$(call entry,$f,$(CLANG) $(BPF_CFLAGS)))
+
+compile_commands.json: FORCE
+	@echo "  GEN     $@"
+	$(file > $@,[$(subst } {,}$(comma) {,$(entries))])
+
+# See .clang-tidy.
+tidy: compile_commands.json $(B)/gen/dataplane.skel.h $(B)/gen/version.h \
+      $(B)/gen/parser.skel.h
+	$(Q)printf '%s\n' $(C_SRC) $(FUZZ_SRC) | \
+		xargs -P $(shell nproc) -n 4 clang-tidy --quiet -p .
+
+# ---- installing ----
+
+# The configuration of an earlier installation is left alone.
+install: agent
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man8 \
+		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(DOCDIR) \
+		$(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSCONFDIR)/pktagent
+	install -m 755 $(B)/pktagent $(B)/pktctl $(DESTDIR)$(BINDIR)
+	install -m 644 $(filter %.8,$(MAN)) $(DESTDIR)$(MANDIR)/man8
+	install -m 644 $(filter %.5,$(MAN)) $(DESTDIR)$(MANDIR)/man5
+	install -m 644 README.md LICENSE configs/pktagent.yaml \
+		configs/minimal.yaml $(DESTDIR)$(DOCDIR)
+	install -m 644 $(B)/pktagent.service $(DESTDIR)$(UNITDIR)
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(BINDIR)/,pktagent pktctl)
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(filter %.8,$(MAN))))
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man5/,$(notdir $(filter %.5,$(MAN))))
+	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,README.md LICENSE pktagent.yaml \
+		minimal.yaml)
+	rm -f $(DESTDIR)$(UNITDIR)/pktagent.service
+	-rmdir $(DESTDIR)$(DOCDIR) $(DESTDIR)$(SYSCONFDIR)/pktagent 2> /dev/null
+
 clean:
 	rm -rf build build-san build-tsan build-clang compile_commands.json
 
 FORCE:
-.PHONY: all agent tools bench unit bpftest fuzz deps demo check clean FORCE
+.PHONY: all install uninstall tidy agent tools bench unit bpftest fuzz deps demo check clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
