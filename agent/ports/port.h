@@ -166,6 +166,15 @@ static inline uint32_t port_out_frames(const struct port *port,
 	return (uint32_t)(charged - released);
 }
 
+/* Takes @n frames off the account. Worker @worker. */
+static inline void port_release(struct port *port, uint32_t worker, uint64_t n)
+{
+	uint64_t *released = &port->account[worker].released;
+
+	/* Whoever sees them released must see them charged: above. */
+	__atomic_store_n(released, *released + n, __ATOMIC_RELEASE);
+}
+
 /* Adds to a counter that one thread writes and others read. */
 static inline void count_add(uint64_t *counter, uint64_t n)
 {

@@ -202,42 +202,52 @@ uint32_t queue_reap(struct queue *queue, struct arena *arena,
 		total += n;
 	}
 	queue->n_out -= total;
-	count_add(&queue->port->account[queue->worker].released, total);
+	port_release(queue->port, queue->worker, total);
 	return total;
+}
+
+/* Posts one batch; false when no more can be had. */
+static bool post(struct queue *queue, struct arena *arena,
+		 struct frame_cache *cache)
+{
+	uint32_t want = queue->target - queue->outstanding;
+	uint32_t n, pos;
+
+	if (want > BATCH)
+		want = BATCH;
+	/* The ring was made for all that is ever posted. */
+	if (xsk_ring_prod__reserve(&queue->umem.fill, want, &pos) != want)
+		return false;
+	for (n = 0; n < want; n++) {
+		uint32_t frame = frame_cache_get(cache);
+
+		if (frame == FRAME_NONE)
+			break;
+		arena_move(arena, frame, FRAME_QUEUE, queue->id);
+		*xsk_ring_prod__fill_addr(&queue->umem.fill, pos + n) =
+			arena_addr(arena, frame);
+	}
+	if (n < want) {
+		/* What was reserved and not used is given back. */
+		queue->umem.fill.cached_prod -= want - n;
+		count_add(&queue->n_fill_short, 1);
+	}
+	xsk_ring_prod__submit(&queue->umem.fill, n);
+	queue->outstanding += n;
+	return n == want;
 }
 
 void queue_refill(struct queue *queue, struct arena *arena,
 		  struct frame_cache *cache)
 {
-	while (queue->outstanding < queue->target) {
-		uint32_t want = queue->target - queue->outstanding;
-		uint32_t n, pos;
-
-		if (want > BATCH)
-			want = BATCH;
-		n = want;
-		/* The ring was made for all that is ever posted. */
-		if (xsk_ring_prod__reserve(&queue->umem.fill, n, &pos) != n)
-			return;
-		for (n = 0; n < want; n++) {
-			uint32_t frame = frame_cache_get(cache);
-
-			if (frame == FRAME_NONE)
-				break;
-			arena_move(arena, frame, FRAME_QUEUE, queue->id);
-			*xsk_ring_prod__fill_addr(&queue->umem.fill, pos + n) =
-				arena_addr(arena, frame);
-		}
-		if (n < want) {
-			/* What was reserved and not used is given back. */
-			queue->umem.fill.cached_prod -= want - n;
-			count_add(&queue->n_fill_short, 1);
-		}
-		xsk_ring_prod__submit(&queue->umem.fill, n);
-		queue->outstanding += n;
-		if (n < want)
-			return;
-	}
+	while (queue->outstanding < queue->target)
+		if (!post(queue, arena, cache))
+			break;
+	/* A zero-copy driver that found no frame waits to be told; the first
+	 * time that is when the queue has just been bound. */
+	if (queue->umem.zero_copy &&
+	    xsk_ring_prod__needs_wakeup(&queue->umem.fill))
+		recvfrom(queue->umem.fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
 }
 
 uint32_t queue_send(struct queue *queue, const uint64_t *packets, uint32_t n)
@@ -298,6 +308,6 @@ uint32_t queue_kick(struct queue *queue)
 			break;
 		before = after;
 	}
-	queue->n_unsent = queue->umem.zero_copy ? 0 : tx_backlog(queue);
+	queue->n_unsent = tx_backlog(queue);
 	return dropped;
 }

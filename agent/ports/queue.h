@@ -106,6 +106,12 @@ static inline bool queue_has_unsent(const struct queue *queue)
 	return queue->n_unsent > 0;
 }
 
+/* Whether the host pool had no frame when it was to be posted. */
+static inline bool queue_is_short(const struct queue *queue)
+{
+	return queue->outstanding < queue->target;
+}
+
 static inline uint64_t packet_pack(uint64_t addr, uint32_t len)
 {
 	return addr << 16 | len;

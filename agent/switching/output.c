@@ -23,51 +23,55 @@ static void charge(struct worker *worker, struct port *port,
 		   const uint64_t *packets, uint32_t n)
 {
 	struct arena *arena = &worker->vs->arena;
-	uint64_t bytes = 0;
 
-	for (uint32_t i = 0; i < n; i++) {
-		bytes += packet_len(packets[i]);
+	for (uint32_t i = 0; i < n; i++)
 		arena_move(arena, arena_frame(arena, packet_addr(packets[i])),
 			   FRAME_OUT, port->slot);
-	}
 	count_add(&port->account[worker->index].charged, n);
-	worker_count(worker, port->slot, PKT_from_agent, n, bytes);
 }
 
 /* Takes back what charge() did, for packets that found no room. */
 static void refuse(struct worker *worker, struct port *port,
 		   const uint64_t *packets, uint32_t n)
 {
-	uint64_t bytes = 0;
-
-	for (uint32_t i = 0; i < n; i++) {
-		bytes += packet_len(packets[i]);
+	for (uint32_t i = 0; i < n; i++)
 		output_drop(worker, port->slot, PKT_out_full, packets[i]);
-	}
-	count_add(&port->account[worker->index].released, n);
-	worker_count(worker, port->slot, PKT_from_agent, 0 - (uint64_t)n,
-		     0 - bytes);
+	port_release(port, worker->index, n);
 }
 
-static uint32_t push_all(struct worker *worker, struct queue *queue,
-			 const uint64_t *packets, uint32_t n)
+/* To the tx ring of a queue of our own. */
+static void send_all(struct worker *worker, struct queue *queue,
+		     const uint64_t *packets, uint32_t n)
 {
-	uint32_t sent = 0;
+	uint32_t sent = queue_send(queue, packets, n);
+	uint64_t bytes = 0;
 
-	while (sent < n && mpsc_push(&queue->in, packets[sent]))
-		sent++;
-	if (sent && queue->worker != worker->index) {
+	for (uint32_t i = 0; i < sent; i++)
+		bytes += packet_len(packets[i]);
+	worker_count(worker, queue->port->slot, PKT_from_agent, sent, bytes);
+	refuse(worker, queue->port, packets + sent, n - sent);
+}
+
+/* To the ring of whoever owns the queue. */
+static void push_all(struct worker *worker, struct queue *queue,
+		     const uint64_t *packets, uint32_t n)
+{
+	uint32_t pushed = 0;
+
+	while (pushed < n && mpsc_push(&queue->in, packets[pushed]))
+		pushed++;
+	if (pushed && queue->worker != worker->index) {
 		count_add(&worker->stats.wakes_sent, 1);
 		worker_wake(worker->vs->workers[queue->worker]);
 	}
-	return sent;
+	refuse(worker, queue->port, packets + pushed, n - pushed);
 }
 
 static void flush_port(struct worker *worker, uint16_t slot)
 {
 	struct out_batch *batch = &worker->out[slot];
 	struct port *port = vswitch_port(worker->vs, slot);
-	uint32_t n = batch->n, room, sent;
+	uint32_t n = batch->n, room;
 	struct queue *queue;
 
 	batch->n = 0;
@@ -87,11 +91,9 @@ static void flush_port(struct worker *worker, uint16_t slot)
 	charge(worker, port, batch->packets, n);
 	/* The ring is skipped when it is ours to drain, and empty. */
 	if (queue->worker == worker->index && mpsc_is_empty(&queue->in))
-		sent = queue_send(queue, batch->packets, n);
+		send_all(worker, queue, batch->packets, n);
 	else
-		sent = push_all(worker, queue, batch->packets, n);
-	if (sent < n)
-		refuse(worker, port, batch->packets + sent, n - sent);
+		push_all(worker, queue, batch->packets, n);
 }
 
 void output_stage(struct worker *worker, struct port *port, uint64_t packet)
@@ -123,15 +125,12 @@ void output_flush(struct worker *worker)
 uint32_t output_drain(struct worker *worker, struct queue *queue)
 {
 	uint64_t packets[BATCH];
-	uint32_t n = 0, sent;
+	uint32_t n = 0;
 
 	while (n < BATCH && mpsc_pop(&queue->in, &packets[n]))
 		n++;
-	if (!n)
-		return 0;
-	sent = queue_send(queue, packets, n);
-	if (sent < n)
-		refuse(worker, queue->port, packets + sent, n - sent);
+	if (n)
+		send_all(worker, queue, packets, n);
 	return n;
 }
 
