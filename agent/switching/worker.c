@@ -14,8 +14,8 @@
 #include "switching/output.h"
 #include "switching/worker.h"
 
-/* How long to sleep when a device did not take all, or a port had no room:
- * nothing tells when they do. */
+/* How long to sleep when a device did not take all, a port had no room, or the
+ * host pool no frame to post: nothing tells when they do. */
 #define RETRY_MS	1
 /* And when sent frames have not come back yet. */
 #define REAP_MS		20
@@ -120,7 +120,7 @@ static int sleep_ms(const struct worker *worker)
 	for (uint32_t i = 0; i < worker->n_queues; i++) {
 		const struct queue *queue = worker->queues[i];
 
-		if (queue_has_unsent(queue))
+		if (queue_has_unsent(queue) || queue_is_short(queue))
 			return RETRY_MS;
 		if (queue->n_out)
 			ms = REAP_MS;
@@ -128,9 +128,11 @@ static int sleep_ms(const struct worker *worker)
 	return ms;
 }
 
-static void sleep_until_work(struct worker *worker)
+/* False if it was only the time to look again. */
+static bool sleep_until_work(struct worker *worker)
 {
 	struct epoll_event events[64];
+	bool woken = true;
 	uint64_t dummy;
 
 	rcu_thread_offline();
@@ -138,13 +140,14 @@ static void sleep_until_work(struct worker *worker)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!has_work(worker)) {
 		count_add(&worker->stats.sleeps, 1);
-		epoll_wait(worker->epoll_fd, events, ARRAY_SIZE(events),
-			   sleep_ms(worker));
+		woken = epoll_wait(worker->epoll_fd, events,
+				   ARRAY_SIZE(events), sleep_ms(worker)) != 0;
 	}
 	__atomic_store_n(&worker->sleeping, false, __ATOMIC_RELAXED);
 	if (read(worker->event_fd, &dummy, sizeof(dummy)) < 0)
 		dummy = 0;	/* nobody had written: woken by a socket */
 	rcu_thread_online();
+	return woken;
 }
 
 /* ---- the thread ---- */
@@ -172,9 +175,12 @@ static void *worker_main(void *arg)
 		} else {
 			count_add(&worker->stats.poll_ns, now - last);
 			if (now >= busy_until) {
-				sleep_until_work(worker);
+				bool woken = sleep_until_work(worker);
+
 				now = now_ns();
-				busy_until = now + worker->vs->idle_ns;
+				busy_until = now;
+				if (woken)
+					busy_until += worker->vs->idle_ns;
 			}
 		}
 		last = now;

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * A real worker thread on the bench of rig.h: it sleeps when there is nothing
+ * to do, no push to its ring is lost to its sleep, and what nobody tells it
+ * about it finds by itself without burning the core.
+ */
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <urcu-qsbr.h>
+
+#include "rig.h"
+
+#define IDLE_NS		(200 * NS_PER_US)
+#define N_PUSHES	(UNIT_SLOW ? 5000 : 20000)
+#define WAIT_NS		(5 * NS_PER_SEC)
+
+struct bench {
+	struct rig *rig;
+	struct worker *worker;
+	struct port *port;
+	struct queue *queue;
+	int fd;				/* stands for the queue's socket */
+};
+
+static uint32_t a_core(void)
+{
+	cpu_set_t cpus;
+	uint32_t core = 0;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(cpus), &cpus), 0);
+	while (!CPU_ISSET(core, &cpus))
+		core++;
+	return core;
+}
+
+/* The rig's own worker makes the queue; a thread then takes it over. */
+static void bench_init(struct bench *bench, uint64_t idle_ns)
+{
+	struct rig *rig = rig_new(512, 1);
+	struct worker *own = rig->vs.workers[0];
+
+	rig->vs.idle_ns = (uint32_t)idle_ns;
+	bench->rig = rig;
+	bench->port = rig_port(rig, 1, PORT_VM, 0, 0);
+	bench->queue = bench->port->queues[0];
+	bench->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	bench->queue->primary.rx.fd = bench->fd;
+	bench->queue->umem.fd = bench->fd;
+	frame_cache_done(&own->cache);
+	free(own->queues);
+	free(own);
+	assert_int_equal(worker_new(&rig->vs, 0, a_core(), &bench->worker),
+			 0);
+	rig->vs.workers[0] = bench->worker;
+}
+
+static void bench_start(struct bench *bench)
+{
+	assert_int_equal(worker_add_queue(bench->worker, bench->queue), 0);
+}
+
+static void bench_done(struct bench *bench)
+{
+	struct worker *own = rig_alloc(sizeof(*own));
+
+	worker_del_queue(bench->worker, bench->queue);
+	worker_free(bench->worker);
+	close(bench->fd);
+	own->vs = &bench->rig->vs;
+	frame_cache_init(&own->cache, &bench->rig->vs.hostpool, 0);
+	bench->rig->vs.workers[0] = own;
+	rig_assert_conserved(bench->rig);
+	rig_free(bench->rig);
+}
+
+static uint64_t loops(const struct bench *bench)
+{
+	return __atomic_load_n(&bench->worker->stats.loops, __ATOMIC_RELAXED);
+}
+
+static void sleep_ns(uint64_t ns)
+{
+	const struct timespec pause = { .tv_sec = (time_t)(ns / NS_PER_SEC),
+					.tv_nsec = (long)(ns % NS_PER_SEC) };
+
+	nanosleep(&pause, NULL);
+}
+
+static bool is_asleep(const struct bench *bench)
+{
+	return __atomic_load_n(&bench->worker->sleeping, __ATOMIC_RELAXED);
+}
+
+static void wait_asleep(const struct bench *bench)
+{
+	uint64_t end = now_ns() + WAIT_NS;
+
+	while (!is_asleep(bench) && now_ns() < end)
+		sched_yield();
+	assert_true(is_asleep(bench));
+}
+
+static void test_idle(void **state)
+{
+	struct bench bench;
+	uint64_t before;
+
+	(void)state;
+	bench_init(&bench, IDLE_NS);
+	bench_start(&bench);
+	wait_asleep(&bench);
+	sleep_ns(50 * NS_PER_MS);
+	before = loops(&bench);
+	sleep_ns(300 * NS_PER_MS);
+	assert_int_equal(loops(&bench), before);
+	assert_true(is_asleep(&bench));
+	bench_done(&bench);
+}
+
+static void note_call(struct worker *worker, void *arg)
+{
+	assert_ptr_equal(pthread_self(), worker->thread);
+	++*(uint32_t *)arg;
+}
+
+static void test_calls(void **state)
+{
+	struct bench bench;
+	uint32_t n = 0;
+
+	(void)state;
+	bench_init(&bench, IDLE_NS);
+	for (uint32_t i = 0; i < 2000; i++) {
+		worker_call(bench.worker, note_call, &n);
+		assert_int_equal(n, i + 1);
+		if (i % 20 == 0)
+			sleep_ns(IDLE_NS);
+	}
+	bench_start(&bench);
+	bench_done(&bench);
+}
+
+/* No room on the tx ring: what is pushed is refused, so that the worker is
+ * left with nothing that would have it look again by itself. */
+static void close_tx(struct queue *queue)
+{
+	queue->umem.tx.cached_prod = RIG_RING;
+}
+
+static void wait_released(const struct bench *bench, uint64_t n)
+{
+	const uint64_t *released = &bench->port->account[0].released;
+	uint64_t end = now_ns() + WAIT_NS;
+
+	while (__atomic_load_n(released, __ATOMIC_ACQUIRE) < n)
+		if (now_ns() > end)
+			fail_msg("push %llu: the worker sleeps",
+				 (unsigned long long)n);
+}
+
+static void test_no_push_is_lost(void **state)
+{
+	struct frame_cache *cache;
+	struct bench bench;
+	uint64_t seed = 3, n_slept = 0;
+
+	(void)state;
+	bench_init(&bench, 0);		/* to sleep at once */
+	cache = &bench.rig->vs.cache;
+	close_tx(bench.queue);
+	bench_start(&bench);
+	for (uint32_t i = 1; i <= N_PUSHES; i++) {
+		struct arena *arena = &bench.rig->vs.arena;
+		uint32_t frame = frame_cache_get(cache);
+
+		assert_int_not_equal(frame, FRAME_NONE);
+		arena_move(arena, frame, FRAME_OUT, 1);
+		count_add(&bench.port->account[1].charged, 1);
+		/* At any moment of the worker's way to sleep. */
+		for (uint32_t n = unit_below(&seed, 3000); n > 0; n--)
+			__asm__ volatile("");
+		n_slept += is_asleep(&bench);
+		assert_true(mpsc_push(&bench.queue->in,
+				      packet_pack(arena_addr(arena, frame),
+						  60)));
+		worker_wake(bench.worker);
+		wait_released(&bench, i);
+	}
+	assert_true(n_slept > 0);
+	bench.rig->vs.n_workers = 2;	/* of which one is this thread */
+	assert_int_equal(port_out_frames(bench.port, 2), 0);
+	bench.rig->vs.n_workers = 1;
+	bench.port->account[1].charged = 0;
+	bench.port->account[0].released = 0;
+	bench_done(&bench);
+}
+
+static uint32_t posted(const struct bench *bench)
+{
+	return __atomic_load_n(bench->queue->umem.fill.producer,
+			       __ATOMIC_ACQUIRE);
+}
+
+/* The host pool is empty when frames are to be posted. When some come back
+ * there is nobody to tell the worker, and no packet can come without them. */
+static void test_refill_after_shortage(void **state)
+{
+	struct frame_cache *cache;
+	uint32_t held[512], n = 0, frame, target;
+	struct bench bench;
+	uint64_t end;
+
+	(void)state;
+	bench_init(&bench, IDLE_NS);
+	cache = &bench.rig->vs.cache;
+	while ((frame = frame_cache_get(cache)) != FRAME_NONE)
+		held[n++] = frame;
+	target = bench.queue->target;
+	assert_int_equal(posted(&bench), target);
+	bench.queue->target += 10;
+	bench_start(&bench);
+	wait_asleep(&bench);
+	sleep_ns(20 * NS_PER_MS);
+	assert_int_equal(posted(&bench), target);
+	while (n)
+		frame_cache_put(cache, held[--n]);
+	frame_cache_done(cache);
+	end = now_ns() + NS_PER_SEC;
+	while (posted(&bench) < target + 10)
+		if (now_ns() > end)
+			fail_msg("nothing posted");
+	frame_cache_init(cache, &bench.rig->vs.hostpool, PORT_MAX_WORKERS);
+	bench_done(&bench);
+}
+
+/* A frame that the device has and does not give back: the worker looks every
+ * now and then, and does not poll for idle_us each time. */
+static void test_waiting_is_cheap(void **state)
+{
+	struct bench bench;
+	uint64_t before, n;
+
+	(void)state;
+	bench_init(&bench, 10 * NS_PER_MS);
+	bench.queue->n_out = 1;
+	bench_start(&bench);
+	sleep_ns(100 * NS_PER_MS);
+	before = loops(&bench);
+	sleep_ns(500 * NS_PER_MS);
+	n = loops(&bench) - before;
+	/* One each 20 ms. */
+	assert_in_range(n, 5, 100);
+	worker_del_queue(bench.worker, bench.queue);
+	bench.queue->n_out = 0;
+	bench_done(&bench);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_calls),
+		cmocka_unit_test(test_no_push_is_lost),
+		cmocka_unit_test(test_refill_after_shortage),
+		cmocka_unit_test(test_waiting_is_cheap),
+	};
+	int ret;
+
+	rcu_register_thread();
+	ret = cmocka_run_group_tests_name("worker", tests, NULL, NULL);
+	rcu_unregister_thread();
+	return ret;
+}
