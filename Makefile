@@ -30,7 +30,8 @@ WARN	:= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	   -Wpointer-arith -Wvla -Werror
 SANFLAGS := $(if $(SAN),-fsanitize=address -fsanitize=undefined \
 			-fno-sanitize-recover=all -fno-omit-frame-pointer) \
-	    $(if $(TSAN),-fsanitize=thread)
+	    $(if $(TSAN),-fsanitize=thread \
+			$(if $(findstring clang,$(CC)),,-Wno-tsan))
 CFLAGS	?= -O2 -g
 ALL_CFLAGS := -std=gnu11 $(WARN) $(CFLAGS) $(SANFLAGS) -D_GNU_SOURCE \
 	      -fno-strict-aliasing -pthread -MMD -MP \
