@@ -80,7 +80,7 @@ lab_start host tap5 "$LAB_TOOLS/frames" recv tap5 --tap --none \
 	--dmac "$(lab_mac 5)"
 eventually 10 "what was on its way has arrived" nothing_out
 account "after a while"
-net_frames wire vm1
+net_frames wire vm1 --pps 2000
 net_frames vm2 vm3 --pps 2000
 
 storm
