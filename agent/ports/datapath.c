@@ -21,16 +21,21 @@
 
 #define MAX_LOAD_TRIES	2
 
+/* The verifier's log comes as one message of many lines. */
 static int print_libbpf(enum libbpf_print_level level, const char *fmt,
 			va_list ap)
 {
-	char line[512];
+	char *text, *rest, *line;
 
 	if (level == LIBBPF_DEBUG || log_get_level() < LOG_LEVEL_DEBUG)
 		return 0;
-	vsnprintf(line, sizeof(line), fmt, ap);
-	line[strcspn(line, "\n")] = 0;
-	log_debug("%s", line);
+	if (vasprintf(&text, fmt, ap) < 0)
+		return 0;
+	rest = text;
+	while ((line = strsep(&rest, "\n")))
+		if (line[0])
+			log_debug("%s", line);
+	free(text);
 	return 0;
 }
 
