@@ -106,14 +106,28 @@ int networks_update_port(struct agent *agent, const struct port *port)
 
 /* ---- static addresses ---- */
 
+/* The port that has learned the address, or NULL. */
+static struct port *learned_on(struct agent *agent, const struct fdb_key *key)
+{
+	struct fdb_found found;
+
+	if (!fdb_lookup(agent->vs.fdb, key, false, 0, &found) ||
+	    (found.flags & FDB_F_STATIC))
+		return NULL;
+	return agent->ports[found.port];
+}
+
 static int set_entry(struct agent *agent, const struct fdb_key *key,
 		     uint16_t slot, uint8_t flags)
 {
+	struct port *learned = learned_on(agent, key);
 	int err;
 
 	err = fdb_set(agent->vs.fdb, key, slot, flags, now_s());
 	if (err && err != -EALREADY)
 		return err;
+	if (learned)
+		learned->n_learned--;
 	return datapath_set_fdb(agent->dp, key, slot, flags, now_s());
 }
 
@@ -166,6 +180,24 @@ int networks_add_addresses(struct agent *agent, const struct port *port)
 	return err;
 }
 
+/* ---- learned addresses ---- */
+
+/* A full port no longer sends its unknown sources through the agent. */
+static void set_learning(struct agent *agent, struct port *port)
+{
+	bool wanted = port->uplink_config ? port->uplink_config->learn :
+					    port->vm_config->learn;
+	bool learn = wanted && port->n_learned < agent->config->fdb_limit;
+
+	if (learn == port->learn)
+		return;
+	if (wanted && !learn)
+		log_warning("%s: %u addresses learned, the limit (fdb.limit): others are flooded to",
+			    port->name, port->n_learned);
+	__atomic_store_n(&port->learn, learn, __ATOMIC_RELAXED);
+	lifecycle_write(agent, port);
+}
+
 struct forget {
 	struct agent *agent;
 	uint16_t slot;
@@ -190,6 +222,7 @@ void networks_forget_learned(struct agent *agent, struct port *port)
 
 	fdb_each(agent->vs.fdb, forget_entry, &forget);
 	port->n_learned = 0;
+	set_learning(agent, port);
 }
 
 void networks_del_addresses(struct agent *agent, struct port *port)
@@ -204,55 +237,40 @@ void networks_del_addresses(struct agent *agent, struct port *port)
 
 		datapath_del_addr(agent->dp, &addr);
 	}
+	set_learning(agent, port);
 }
 
-/* ---- learned addresses ---- */
-
-/* A full port no longer sends its unknown sources through the agent. */
-static void set_learning(struct agent *agent, struct port *port)
-{
-	bool wanted = port->uplink_config ? port->uplink_config->learn :
-					    port->vm_config->learn;
-	bool learn = wanted && port->n_learned < agent->config->fdb_limit;
-
-	if (learn == port->learn)
-		return;
-	if (wanted && !learn)
-		log_warning("%s: %u addresses learned, the limit (fdb.limit): others are flooded to",
-			    port->name, port->n_learned);
-	__atomic_store_n(&port->learn, learn, __ATOMIC_RELAXED);
-	lifecycle_write(agent, port);
-}
+/* ---- learning and ageing ---- */
 
 static void learn_one(struct agent *agent, const struct learn_request *req)
 {
-	struct port *port = agent->ports[req->port], *old = NULL;
-	struct fdb_found found;
+	struct port *port = agent->ports[req->port], *old;
 	int err;
 
-	if (!port || port->state != PORT_STATE_UP || !port->learn)
+	/* The port may have gone, or to another network, since it asked. */
+	if (!is_member(port, req->key.vlan) || !port->learn)
 		return;
 	if (port->n_learned >= agent->config->fdb_limit) {
 		agent->n_learn_refused++;
 		return;
 	}
-	if (fdb_lookup(agent->vs.fdb, &req->key, false, 0, &found))
-		old = agent->ports[found.port];
+	old = learned_on(agent, &req->key);
 	err = fdb_set(agent->vs.fdb, &req->key, port->slot, 0, now_s());
 	if (err) {
 		agent->n_learn_refused += err == -ENOSPC;
 		return;
 	}
-	if (datapath_set_fdb(agent->dp, &req->key, port->slot, 0, now_s())) {
-		fdb_del(agent->vs.fdb, &req->key);
-		agent->n_learn_refused++;
-		return;
-	}
-	port->n_learned++;
 	if (old) {
 		old->n_learned--;
 		set_learning(agent, old);
 	}
+	if (datapath_set_fdb(agent->dp, &req->key, port->slot, 0, now_s())) {
+		fdb_del(agent->vs.fdb, &req->key);
+		datapath_del_fdb(agent->dp, &req->key);
+		agent->n_learn_refused++;
+		return;
+	}
+	port->n_learned++;
 	set_learning(agent, port);
 }
 
