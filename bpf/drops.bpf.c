@@ -4,8 +4,9 @@
  * XDP. Such packets have been counted as sent before; bytes are not known.
  *
  *   xdp_devmap_xmit   the device took less than a whole batch: dev_full, or
- *                     redirect_failed if it said why; against the device's
- *                     port
+ *                     redirect_failed if it said why (before Linux 6.3 that
+ *                     includes a device without XDP transmit); against the
+ *                     device's port
  *   xdp_redirect_err  there was nobody to redirect to (a device without XDP
  *                     transmit or too small an MTU, a socket of another
  *                     queue): redirect_failed, against the port it came in on
