@@ -268,14 +268,16 @@ void device_journal_close(struct device_journal *journal)
 
 /* ---- changing and restoring ---- */
 
-static bool is_known(const struct device_journal *journal, const char *ifname,
-		     int ifindex, enum device_setting what)
+/* Devices in two namespaces may well have one name and one index. */
+static bool is_known(const struct device_journal *journal, const char *netns,
+		     const char *ifname, int ifindex,
+		     enum device_setting what)
 {
 	for (uint32_t i = 0; i < journal->n; i++) {
 		const struct change *c = &journal->changes[i];
 
 		if (c->what == what && c->ifindex == ifindex &&
-		    !strcmp(c->ifname, ifname))
+		    !strcmp(c->ifname, ifname) && !strcmp(c->netns, netns))
 			return true;
 	}
 	return false;
@@ -289,7 +291,7 @@ int device_change(struct device_journal *journal, const char *owner,
 				     .ifindex = ifindex,
 				     .what = what };
 	struct change change = { .ifindex = ifindex, .what = what };
-	bool known = is_known(journal, ifname, ifindex, what);
+	bool known = is_known(journal, netns, ifname, ifindex, what);
 	int err;
 
 	err = netns_run(netns, run_setting, &call);
