@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
 #   make                build everything into build/
-#   sudo make demo      install what is missing, build, show it working
+#   sudo make demo      install what is missing, build, show it working;
+#                       HOLD=1 leaves the lab up until Ctrl-C
 #   sudo make check     install what is missing, build, run every test
 #   sudo make bench     measure; figures in build/bench/
 #   make install        DESTDIR= PREFIX= SYSCONFDIR= UNITDIR=
@@ -187,7 +188,7 @@ deps:
 demo:
 	@tests/deps.sh demo
 	@$(MAKE) --no-print-directory $(DEMO_JOBS) agent $(DEMO_TOOLS)
-	@tests/demo/demo.sh
+	@tests/demo/demo.sh $(if $(HOLD),--hold)
 DEMO_TOOLS = $(addprefix $(B)/tests/tools/,tapvm frames)
 DEMO_JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 

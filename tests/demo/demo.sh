@@ -294,6 +294,12 @@ main() {
 	lab_wait 10 ports_are_up
 
 	report_heading "What was sent, and what became of it"
+	cat <<-END
+	  WAY, by the agent's counters: "kernel" = handed from device to device by
+	  XDP; "agent" = through the VM's pool, AF_XDP and a worker; "both" = a
+	  broadcast by the agent, which copies it, and the answers by the kernel.
+
+	END
 	send_traffic
 	show "The ports (pktctl port show)" port show
 	show "The packet buffers (pktctl pool show)" pool show
