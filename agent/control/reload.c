@@ -21,6 +21,34 @@ struct summary {
 	uint32_t n_added, n_removed, n_changed, n_same;
 };
 
+/* ---- which port is which ---- */
+
+static struct port *port_on(struct agent *agent, const char *ifname,
+			    uint8_t kind)
+{
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
+		struct port *port = agent->ports[i];
+
+		if (port && port->kind == kind &&
+		    !strcmp(port->ifname, ifname))
+			return port;
+	}
+	return NULL;
+}
+
+static bool is_wanted(const struct port *port, const struct config *config)
+{
+	for (uint32_t i = 0; i < config->n_uplinks; i++)
+		if (port->kind == PORT_UPLINK &&
+		    !strcmp(config->uplinks[i].device, port->ifname))
+			return true;
+	for (uint32_t i = 0; i < config->n_vms; i++)
+		if (port->kind == PORT_VM &&
+		    !strcmp(config->vms[i].device.name, port->ifname))
+			return true;
+	return false;
+}
+
 /* ---- what a reload cannot change ---- */
 
 #define REFUSE(...) do {					\
@@ -66,11 +94,11 @@ static int check_devices(struct agent *agent, const struct config *new,
 {
 	struct link_info info;
 
-	(void)agent;
 	for (uint32_t i = 0; i < new->n_uplinks; i++) {
 		const struct config_uplink *u = &new->uplinks[i];
 
-		if (link_get(u->device, &info) == -ENODEV)
+		if (!port_on(agent, u->device, PORT_UPLINK) &&
+		    link_get(u->device, &info) == -ENODEV)
 			REFUSE("%s:%d:%d: uplinks[%u].device: %s: no such device; nothing was changed",
 			       new->file, u->device_pos.line,
 			       u->device_pos.col, i, u->device);
@@ -78,7 +106,8 @@ static int check_devices(struct agent *agent, const struct config *new,
 	for (uint32_t i = 0; i < new->n_vms; i++) {
 		const struct config_device *d = &new->vms[i].device;
 
-		if (!d->create && link_get(d->name, &info) == -ENODEV)
+		if (!d->create && !port_on(agent, d->name, PORT_VM) &&
+		    link_get(d->name, &info) == -ENODEV)
 			REFUSE("%s:%d:%d: vms[%u].device.name: %s: no such device; nothing was changed",
 			       new->file, d->name_pos.line, d->name_pos.col, i,
 			       d->name);
@@ -102,34 +131,6 @@ static int check_pools(struct agent *agent, const struct config *new,
 					      n_queues[i];
 	}
 	return pool_admit(new, n_queues, agent->vs.n_workers, err, err_size);
-}
-
-/* ---- which port is which ---- */
-
-static struct port *port_on(struct agent *agent, const char *ifname,
-			    uint8_t kind)
-{
-	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
-		struct port *port = agent->ports[i];
-
-		if (port && port->kind == kind &&
-		    !strcmp(port->ifname, ifname))
-			return port;
-	}
-	return NULL;
-}
-
-static bool is_wanted(const struct port *port, const struct config *config)
-{
-	for (uint32_t i = 0; i < config->n_uplinks; i++)
-		if (port->kind == PORT_UPLINK &&
-		    !strcmp(config->uplinks[i].device, port->ifname))
-			return true;
-	for (uint32_t i = 0; i < config->n_vms; i++)
-		if (port->kind == PORT_VM &&
-		    !strcmp(config->vms[i].device.name, port->ifname))
-			return true;
-	return false;
 }
 
 /* ---- changing a port ---- */
@@ -343,10 +344,10 @@ static int apply_vm(struct agent *agent, const struct config *from,
 	return ret ? explain(port, vm->name, ret, err, err_size) : 0;
 }
 
-/* Removes first: what a removed port held is free for the others. With many
- * ports this takes seconds, hence the heartbeats. */
+/* Removes first: what a removed port held is free for the others. A failure
+ * ends it, but not on the way back: the ports must let go of @from. */
 static int apply(struct agent *agent, struct config *from, struct config *to,
-		 struct summary *sum, char *err, size_t err_size)
+		 bool back, struct summary *sum, char *err, size_t err_size)
 {
 	int ret = 0;
 
@@ -360,25 +361,44 @@ static int apply(struct agent *agent, struct config *from, struct config *to,
 		agent_beat(agent);
 		sum->n_removed++;
 	}
-	for (uint32_t i = 0; i < to->n_uplinks && !ret; i++) {
-		ret = apply_uplink(agent, from, to, &to->uplinks[i], sum, err,
-				   err_size);
+	for (uint32_t i = 0; i < to->n_uplinks && (!ret || back); i++) {
+		int one = apply_uplink(agent, from, to, &to->uplinks[i], sum,
+				       err, err_size);
+
+		ret = ret ? ret : one;
 		agent_beat(agent);
 	}
-	for (uint32_t i = 0; i < to->n_vms && !ret; i++) {
-		ret = apply_vm(agent, from, to, &to->vms[i], sum, err,
-			       err_size);
+	for (uint32_t i = 0; i < to->n_vms && (!ret || back); i++) {
+		int one = apply_vm(agent, from, to, &to->vms[i], sum, err,
+				   err_size);
+
+		ret = ret ? ret : one;
 		agent_beat(agent);
 	}
 	return ret;
+}
+
+static void go_back(struct agent *agent, struct config *from,
+		    struct config *to)
+{
+	struct summary sum = { 0 };
+	char why[256];
+
+	if (apply(agent, from, to, true, &sum, why, sizeof(why)))
+		log_error("reload: going back to the old configuration: %s",
+			  why);
+	/* What the attempt took down need not wait. */
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++)
+		if (agent->ports[i])
+			agent->ports[i]->retry_ns = 0;
+	lifecycle_retry(agent);
 }
 
 int agent_reload(struct agent *agent, struct config *config, char *text,
 		 size_t size)
 {
 	struct config *old = agent->config;
-	struct summary sum = { 0 }, back = { 0 };
-	char why[256];
+	struct summary sum = { 0 };
 	int ret;
 
 	ret = check_fixed(old, config, text, size);
@@ -390,12 +410,10 @@ int agent_reload(struct agent *agent, struct config *config, char *text,
 		agent->n_reload_failures++;
 		return ret;
 	}
-	ret = apply(agent, old, config, &sum, text, size);
+	ret = apply(agent, old, config, false, &sum, text, size);
 	if (ret) {
 		agent->n_reload_failures++;
-		if (apply(agent, config, old, &back, why, sizeof(why)))
-			log_error("reload: going back to the old configuration: %s",
-				  why);
+		go_back(agent, config, old);
 		return ret;
 	}
 	if (config->log_level != old->log_level)

@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Reload with the ports' life played by this file, so that any step of it can
+ * fail: all or nothing, and no port left with a configuration that is freed.
+ */
+#include <fcntl.h>
+
+#include "control/agent.h"
+#include "control/lifecycle.h"
+#include "control/networks.h"
+#include "control/shares.h"
+#include "switching/worker.h"
+#include "unit.h"
+
+/* ---- what reload.c calls ---- */
+
+static uint32_t n_calls;		/* that may fail */
+static uint32_t fail_at, fail_again;	/* the first and the second to fail */
+static char absent[IFNAMSIZ];		/* a device that is not there */
+
+static int may_fail(struct port *port)
+{
+	n_calls++;
+	if (n_calls != fail_at && n_calls != fail_again)
+		return 0;
+	snprintf(port->why, sizeof(port->why), "made to fail");
+	return -EIO;
+}
+
+static int new_port(struct agent *agent, uint8_t kind, const char *name,
+		    const char *ifname, struct port **ret_port)
+{
+	uint16_t slot = 1;
+	struct port *port;
+
+	while (agent->ports[slot])
+		slot++;
+	port = aligned_alloc(CACHE_LINE, sizeof(*port));
+	assert_non_null(port);
+	memset(port, 0, sizeof(*port));
+	port->slot = slot;
+	port->kind = kind;
+	snprintf(port->name, sizeof(port->name), "%s", name);
+	snprintf(port->ifname, sizeof(port->ifname), "%s", ifname);
+	agent->ports[slot] = port;
+	*ret_port = port;
+	return 0;
+}
+
+int lifecycle_new_uplink(struct agent *agent,
+			 const struct config_uplink *config,
+			 struct port **ret_port)
+{
+	new_port(agent, PORT_UPLINK, config->name, config->device, ret_port);
+	(*ret_port)->uplink_config = config;
+	return may_fail(*ret_port);
+}
+
+int lifecycle_new_vm(struct agent *agent, const struct config_vm *config,
+		     struct port **ret_port)
+{
+	new_port(agent, PORT_VM, config->name, config->device.name, ret_port);
+	(*ret_port)->vm_config = config;
+	(*ret_port)->vlan = config->vlan;
+	return may_fail(*ret_port);
+}
+
+int lifecycle_up(struct agent *agent, struct port *port)
+{
+	int err = may_fail(port);
+
+	(void)agent;
+	port->state = err ? PORT_STATE_DOWN : PORT_STATE_UP;
+	return err;
+}
+
+void lifecycle_down(struct agent *agent, struct port *port,
+		    enum port_state state, const char *why)
+{
+	(void)agent;
+	port->state = state;
+	port->retry_ns = now_ns() + NS_PER_SEC;
+	snprintf(port->why, sizeof(port->why), "%s", why);
+}
+
+void lifecycle_free(struct agent *agent, struct port *port)
+{
+	agent->ports[port->slot] = NULL;
+	free(port);
+}
+
+void lifecycle_retry(struct agent *agent)
+{
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
+		struct port *port = agent->ports[i];
+
+		if (port && port->state != PORT_STATE_UP &&
+		    now_ns() >= port->retry_ns)
+			lifecycle_up(agent, port);
+	}
+}
+
+int lifecycle_write(struct agent *agent, struct port *port)
+{
+	(void)agent;
+	return may_fail(port);
+}
+
+int lifecycle_resize(struct agent *agent, struct port *port)
+{
+	(void)agent;
+	return may_fail(port);
+}
+
+int lifecycle_move_network(struct agent *agent, struct port *port,
+			   uint16_t vlan)
+{
+	(void)agent;
+	port->vlan = vlan;
+	return may_fail(port);
+}
+
+int networks_add_addresses(struct agent *agent, const struct port *port)
+{
+	(void)agent;
+	return may_fail((struct port *)(uintptr_t)port);
+}
+
+void networks_del_addresses(struct agent *agent, struct port *port)
+{
+	(void)agent;
+	(void)port;
+}
+
+void networks_forget_learned(struct agent *agent, struct port *port)
+{
+	(void)agent;
+	(void)port;
+}
+
+int networks_update_port(struct agent *agent, const struct port *port)
+{
+	(void)agent;
+	return may_fail((struct port *)(uintptr_t)port);
+}
+
+void shares_open_all(struct agent *agent, struct port *uplink)
+{
+	(void)agent;
+	(void)uplink;
+}
+
+void shares_close_all(struct agent *agent, struct port *uplink)
+{
+	(void)agent;
+	(void)uplink;
+}
+
+bool agent_beat(struct agent *agent)
+{
+	(void)agent;
+	return true;
+}
+
+uint32_t device_restore(struct device_journal *journal, const char *owner)
+{
+	(void)journal;
+	(void)owner;
+	return 0;
+}
+
+int link_get(const char *name, struct link_info *ret_info)
+{
+	memset(ret_info, 0, sizeof(*ret_info));
+	snprintf(ret_info->name, sizeof(ret_info->name), "%s", name);
+	return strcmp(name, absent) ? 0 : -ENODEV;
+}
+
+uint32_t link_queues(const struct link_info *info)
+{
+	(void)info;
+	return 2;
+}
+
+/* ---- configurations ---- */
+
+#define UPLINKS		"uplinks:\n"					\
+			" - {name: wan, device: eth1, vlans: [0, 10]}\n"
+#define VM(n, more)	" - {name: vm" n ", mac: 52:54:00:00:00:0" n	\
+			", device: {type: tap, name: tap" n "}" more "}\n"
+
+static const char before[] = UPLINKS "vms:\n" VM("1", "") VM("2", "")
+	VM("3", ", vlan: 10") VM("4", "");
+static const char after[] =
+	"uplinks:\n"
+	" - {name: wan, device: eth1, vlans: [0, 10, 11], out_max: 2048}\n"
+	"vms:\n" VM("2", ", mtu: 1400") VM("3", ", vlan: 0")
+	VM("4", ", pool: {initial: 3000, max: 4096}") VM("5", ", learn: true")
+	VM("6", "");
+
+static struct config *parse(const char *text)
+{
+	struct config *config;
+	char err[300];
+
+	if (config_parse(text, strlen(text), "t.yaml", &config, err,
+			 sizeof(err)))
+		fail_msg("%s", err);
+	return config;
+}
+
+static void start(struct agent *agent, struct config *config)
+{
+	struct port *port;
+
+	memset(agent, 0, sizeof(*agent));
+	agent->config = config;
+	agent->vs.n_workers = 1;
+	n_calls = 0;
+	fail_at = 0;
+	fail_again = 0;
+	absent[0] = 0;
+	for (uint32_t i = 0; i < config->n_uplinks; i++) {
+		lifecycle_new_uplink(agent, &config->uplinks[i], &port);
+		lifecycle_up(agent, port);
+	}
+	for (uint32_t i = 0; i < config->n_vms; i++) {
+		lifecycle_new_vm(agent, &config->vms[i], &port);
+		lifecycle_up(agent, port);
+	}
+	n_calls = 0;
+}
+
+static void stop(struct agent *agent)
+{
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++)
+		free(agent->ports[i]);
+	config_free(agent->config);
+}
+
+static const struct port *find(const struct agent *agent, const char *ifname)
+{
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++)
+		if (agent->ports[i] &&
+		    !strcmp(agent->ports[i]->ifname, ifname))
+			return agent->ports[i];
+	return NULL;
+}
+
+/* The ports are those of the agent's configuration, and point into it. With
+ * @all_up they are up. */
+static void assert_matches(const struct agent *agent, bool all_up)
+{
+	const struct config *config = agent->config;
+	uint32_t n = 0;
+
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++)
+		n += agent->ports[i] != NULL;
+	assert_int_equal(n, config->n_uplinks + config->n_vms);
+	for (uint32_t i = 0; i < config->n_uplinks; i++) {
+		const struct config_uplink *u = &config->uplinks[i];
+		const struct port *port = find(agent, u->device);
+
+		assert_non_null(port);
+		assert_ptr_equal(port->uplink_config, u);
+		assert_string_equal(port->name, u->name);
+		assert_true(!all_up || port->state == PORT_STATE_UP);
+	}
+	for (uint32_t i = 0; i < config->n_vms; i++) {
+		const struct config_vm *vm = &config->vms[i];
+		const struct port *port = find(agent, vm->device.name);
+
+		assert_non_null(port);
+		assert_ptr_equal(port->vm_config, vm);
+		assert_string_equal(port->name, vm->name);
+		assert_int_equal(port->vlan, vm->vlan);
+		assert_true(!all_up || port->state == PORT_STATE_UP);
+	}
+}
+
+/* As main.c does it. */
+static int reload(struct agent *agent, const char *to, char *text, size_t size)
+{
+	struct config *config = parse(to);
+	int ret = agent_reload(agent, config, text, size);
+
+	if (ret)
+		config_free(config);
+	return ret;
+}
+
+static void test_applies(void **state)
+{
+	static struct agent agent;
+	char text[300];
+
+	(void)state;
+	start(&agent, parse(before));
+	assert_int_equal(reload(&agent, before, text, sizeof(text)), 0);
+	assert_string_equal(text, "0 added, 0 removed, 0 changed, 5 as before");
+	assert_matches(&agent, true);
+	assert_int_equal(n_calls, 0);
+	assert_int_equal(reload(&agent, after, text, sizeof(text)), 0);
+	assert_string_equal(text, "2 added, 1 removed, 4 changed, 0 as before");
+	assert_matches(&agent, true);
+	assert_int_equal(agent.n_reloads, 2);
+	stop(&agent);
+}
+
+/* Each step once: the old configuration is in force, every port is up. */
+static void test_each_step_fails(void **state)
+{
+	static struct agent agent;
+	char text[300];
+	uint32_t n;
+
+	(void)state;
+	for (n = 1;; n++) {
+		const struct config *old;
+
+		start(&agent, parse(before));
+		old = agent.config;
+		fail_at = n;
+		if (!reload(&agent, after, text, sizeof(text)))
+			break;
+		assert_ptr_equal(agent.config, old);
+		assert_matches(&agent, true);
+		assert_int_equal(agent.n_reload_failures, 1);
+		stop(&agent);
+	}
+	assert_true(n > 10);
+	stop(&agent);
+}
+
+/* Ways back that fail are reported each time. */
+static int saved_stderr;
+
+static int mute(void **state)
+{
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	(void)state;
+	saved_stderr = dup(STDERR_FILENO);
+	return null < 0 || dup2(null, STDERR_FILENO) < 0 || close(null);
+}
+
+static int unmute(void **state)
+{
+	(void)state;
+	return dup2(saved_stderr, STDERR_FILENO) < 0 || close(saved_stderr);
+}
+
+/* And one more on the way back: that port is left down, to be tried again,
+ * and none is forgotten. */
+static void test_way_back_fails(void **state)
+{
+	static struct agent agent;
+	char text[300];
+
+	(void)state;
+	for (uint32_t n = 1; n < 30; n++) {
+		for (uint32_t k = n + 1; k < n + 30; k++) {
+			start(&agent, parse(before));
+			fail_at = n;
+			fail_again = k;
+			if (reload(&agent, after, text, sizeof(text)))
+				assert_matches(&agent, false);
+			stop(&agent);
+		}
+	}
+}
+
+/* A new port's device has to be there; one that a port waits for need not. */
+static void test_absent_device(void **state)
+{
+	static struct agent agent;
+	char text[300];
+
+	(void)state;
+	start(&agent, parse(before));
+	strcpy(absent, "tap5");
+	assert_int_equal(reload(&agent, after, text, sizeof(text)), -EINVAL);
+	assert_non_null(strstr(text, "tap5: no such device; nothing was"));
+	assert_int_equal(n_calls, 0);
+	assert_matches(&agent, true);
+	strcpy(absent, "tap2");
+	agent.ports[3]->state = PORT_STATE_ABSENT;
+	assert_string_equal(agent.ports[3]->ifname, "tap2");
+	assert_int_equal(reload(&agent, after, text, sizeof(text)), 0);
+	assert_matches(&agent, false);
+	stop(&agent);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_applies),
+		cmocka_unit_test(test_each_step_fails),
+		cmocka_unit_test_setup_teardown(test_way_back_fails, mute,
+						unmute),
+		cmocka_unit_test(test_absent_device),
+	};
+
+	return cmocka_run_group_tests_name("reload", tests, NULL, NULL);
+}
