@@ -249,7 +249,7 @@ int link_move(int ifindex, int netns_fd)
 	return request_run(&req, NETLINK_ROUTE, NULL, NULL);
 }
 
-int link_create_veth(const char *name, const char *peer)
+int link_create_veth(const char *name, const char *peer, const uint8_t mac[6])
 {
 	struct nlattr *linkinfo, *data, *peerinfo;
 	struct request req;
@@ -263,6 +263,7 @@ int link_create_veth(const char *name, const char *peer)
 	peerinfo = mnl_attr_nest_start(req.nlh, VETH_INFO_PEER);
 	mnl_nlmsg_put_extra_header(req.nlh, sizeof(struct ifinfomsg));
 	mnl_attr_put_strz(req.nlh, IFLA_IFNAME, peer);
+	mnl_attr_put(req.nlh, IFLA_ADDRESS, 6, mac);
 	mnl_attr_nest_end(req.nlh, peerinfo);
 	mnl_attr_nest_end(req.nlh, data);
 	mnl_attr_nest_end(req.nlh, linkinfo);

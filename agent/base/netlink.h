@@ -38,8 +38,8 @@ int link_set_flags(int ifindex, uint32_t flags, uint32_t mask);
 int link_set_mtu(int ifindex, uint32_t mtu);
 int link_delete(int ifindex);
 
-/* Makes a veth pair in this namespace. */
-int link_create_veth(const char *name, const char *peer);
+/* Makes a veth pair in this namespace; the peer gets the address @mac. */
+int link_create_veth(const char *name, const char *peer, const uint8_t mac[6]);
 /* Moves a device to the namespace of @netns_fd. */
 int link_move(int ifindex, int netns_fd);
 

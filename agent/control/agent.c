@@ -213,6 +213,8 @@ static int start(struct agent *agent, char *err, size_t err_size)
 	if (device_journal_inherited(agent->journal))
 		log_info("took over %u device settings that an earlier process had changed",
 			 device_journal_inherited(agent->journal));
+	/* The programs count on the agent from the first port on. */
+	datapath_heartbeat(agent->dp, now_ns());
 	ret = start_ports(agent, err, err_size);
 	if (ret)
 		return ret;

@@ -219,7 +219,7 @@ static int create_veth(struct device_journal *journal,
 			return ret;
 		}
 	}
-	ret = link_create_veth(config->name, config->peer);
+	ret = link_create_veth(config->name, config->peer, vm->macs[0]);
 	if (ret) {
 		snprintf(err, err_size,
 			 "%s: cannot create veth pair %s, %s: %s", config->name,

@@ -86,7 +86,7 @@
 	X(rx_ring_full, DROP, "the VM's receive ring was full", \
 	  "raise the VM's pool, or find out why it reads slowly") \
 	X(fill_empty, DROP, "the queue had no free frame", \
-	  "raise memory.frames and the uplink's reserve") \
+	  "raise the VM's pool, or the uplink's reserve") \
 	/* agent */ \
 	X(from_agent, GOOD, "sent out of this port by the agent", "") \
 	X(out_full, DROP, "too many frames waited for this port", \
