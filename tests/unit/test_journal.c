@@ -32,7 +32,7 @@ static const char *make_spaces(void)
 		if (unshare(CLONE_NEWNET) < 0)
 			return "no network namespace of its own (needs root)";
 		fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-		if (fd < 0 || link_create_veth("eth0", "peer0") ||
+		if (fd < 0 || unit_veth("eth0", "peer0") ||
 		    link_get("eth0", &info))
 			return "no veth devices";
 		spaces[i].ifindex = info.ifindex;
@@ -148,7 +148,7 @@ static void test_created_and_gone(void **state)
 	struct link_info info;
 
 	(void)state;
-	assert_int_equal(link_create_veth("new0", "new1"), 0);
+	assert_int_equal(unit_veth("new0", "new1"), 0);
 	assert_int_equal(link_get("new0", &info), 0);
 	assert_int_equal(device_created(journal, "new0", info.ifindex), 0);
 	assert_int_equal(device_change(journal, "new0", "", "new0",
@@ -160,11 +160,11 @@ static void test_created_and_gone(void **state)
 	assert_int_equal(link_get("new0", &info), -ENODEV);
 
 	/* Gone meanwhile, and another one of that name: not ours to touch. */
-	assert_int_equal(link_create_veth("new0", "new1"), 0);
+	assert_int_equal(unit_veth("new0", "new1"), 0);
 	assert_int_equal(link_get("new0", &info), 0);
 	assert_int_equal(device_created(journal, "new0", info.ifindex), 0);
 	assert_int_equal(link_delete(info.ifindex), 0);
-	assert_int_equal(link_create_veth("new0", "new1"), 0);
+	assert_int_equal(unit_veth("new0", "new1"), 0);
 	device_journal_close(journal);
 	journal = device_journal_open(file);
 	assert_int_equal(device_journal_inherited(journal), 0);

@@ -177,7 +177,7 @@ static void test_share_waits(void **state)
 	net_done(&net);
 }
 
-/* What is staged for the VM already, from its share on another queue, counts. */
+/* What is staged for the VM already, from a share on another queue, counts. */
 static void test_share_counts_staged(void **state)
 {
 	struct worker *worker;

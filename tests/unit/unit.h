@@ -81,4 +81,14 @@ static inline void unit_join(pthread_t thread)
 	assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
+/* A veth pair in this namespace, not made by what is tested. 0 on success. */
+static inline int unit_veth(const char *name, const char *peer)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command),
+		 "ip link add %s type veth peer name %s", name, peer);
+	return system(command);
+}
+
 #endif
