@@ -99,7 +99,9 @@ int umem_open(struct umem *umem, struct rx_ring *rx, const struct arena *arena,
 				XDP_USE_NEED_WAKEUP | XDP_ZEROCOPY);
 	else
 		snprintf(umem->why, sizeof(umem->why), "zero_copy is off");
-	if (err && copy == UMEM_COPY_ZERO)
+	/* Taken now, perhaps by a socket that is going away: that is no reason
+	 * to go without zero-copy. */
+	if (err && (copy == UMEM_COPY_ZERO || err == -EBUSY))
 		return err;
 	if (err) {
 		if (!umem->why[0])
