@@ -16,12 +16,12 @@
 #include "switching/output.h"
 #include "unit.h"
 
-#define RIG_RING	256		/* entries of all rings but rx */
-#define RIG_MAX_QUEUES	16
+#define RIG_RING       256 /* entries of all rings but rx */
+#define RIG_MAX_QUEUES 16
 
 struct rig_ring {
 	uint32_t producer, consumer, flags;
-	uint32_t size;			/* rx: entries, a power of two */
+	uint32_t size; /* rx: entries, a power of two */
 	union {
 		uint64_t addrs[RIG_RING];
 		struct xdp_desc descs[RIG_RING];
@@ -72,10 +72,10 @@ static inline struct rig *rig_new(uint32_t n_frames, uint32_t n_workers)
 	struct rig *rig = rig_alloc(sizeof(*rig));
 	struct vswitch *vs = &rig->vs;
 
-	assert_int_equal(arena_init(&vs->arena, n_frames, 4096,
-				    ARENA_PAGES_SMALL), 0);
-	assert_int_equal(hostpool_init(&vs->hostpool, &vs->arena,
-				       n_workers + 1), 0);
+	assert_int_equal(
+		arena_init(&vs->arena, n_frames, 4096, ARENA_PAGES_SMALL), 0);
+	assert_int_equal(
+		hostpool_init(&vs->hostpool, &vs->arena, n_workers + 1), 0);
 	frame_cache_init(&vs->cache, &vs->hostpool, PORT_MAX_WORKERS);
 	vs->fdb = fdb_new();
 	assert_non_null(vs->fdb);
@@ -154,11 +154,11 @@ static inline struct rig_queue *rig_queue(struct rig *rig, struct port *port,
 	assert_int_equal(mpsc_init(&queue->in, RIG_RING), 0);
 	queue->shares = calloc(1, sizeof(queue->shares[0]));
 	queue->shares[queue->n_shares++] = &queue->primary;
-	port->queues = realloc(port->queues, (port->n_queues + 1) *
-						     sizeof(port->queues[0]));
+	port->queues = realloc(port->queues,
+			       (port->n_queues + 1) * sizeof(port->queues[0]));
 	port->queues[port->n_queues++] = queue;
-	w->queues = realloc(w->queues,
-			    (w->n_queues + 1) * sizeof(w->queues[0]));
+	w->queues =
+		realloc(w->queues, (w->n_queues + 1) * sizeof(w->queues[0]));
 	w->queues[w->n_queues++] = queue;
 	rig->queues[rig->n_queues++] = rq;
 	for (uint32_t i = 0; i < rig->vs.n_workers; i++) {
@@ -254,7 +254,8 @@ static inline bool rig_arrive(struct rig *rig, struct rig_queue *rq,
 		return false;
 	}
 	rx->descs[rx->producer % rx->size] = (struct xdp_desc){
-		.addr = addr, .len = len,
+		.addr = addr,
+		.len = len,
 	};
 	rx->producer++;
 	return true;
@@ -275,8 +276,8 @@ static inline bool rig_receive_share(struct rig *rig, struct rig_share *rs,
 				     const uint8_t *data, uint32_t len,
 				     const struct pkt_meta *meta)
 {
-	struct rig_queue *rq = container_of(rs->share.queue, struct rig_queue,
-					    queue);
+	struct rig_queue *rq =
+		container_of(rs->share.queue, struct rig_queue, queue);
 	bool taken = rig_arrive(rig, rq, &rs->rx, data, len, meta);
 
 	rs->n_ring_full += !taken;
@@ -299,8 +300,8 @@ static inline bool rig_sent(struct rig *rig, const struct port *port,
 		assert_true(desc->len <= sizeof(ret_packet->data));
 		ret_packet->len = desc->len;
 		ret_packet->addr = desc->addr;
-		memcpy(ret_packet->data,
-		       arena_data(&rig->vs.arena, desc->addr), desc->len);
+		memcpy(ret_packet->data, arena_data(&rig->vs.arena, desc->addr),
+		       desc->len);
 		rq->comp.addrs[rq->comp.producer++ % RIG_RING] = desc->addr;
 		return true;
 	}
@@ -382,7 +383,7 @@ static inline void rig_assert_conserved(const struct rig *rig)
 		queues += rq->queue.outstanding;
 		assert_int_equal(rq->queue.n_out,
 				 rq->tx.producer - rq->tx.consumer +
-				 rq->comp.producer - rq->comp.consumer);
+					 rq->comp.producer - rq->comp.consumer);
 	}
 	for (uint32_t i = 0; i < vs->arena.n_frames; i++) {
 		uint16_t entry = arena_where(&vs->arena, i);

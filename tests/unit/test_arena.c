@@ -26,7 +26,7 @@ static void test_small(void **state)
 	arena_done(&arena);
 	assert_null(arena.base);
 	assert_int_equal(arena.fd, -1);
-	arena_done(&arena);		/* once more does no harm */
+	arena_done(&arena); /* once more does no harm */
 }
 
 static void test_addresses(void **state)
@@ -35,8 +35,8 @@ static void test_addresses(void **state)
 
 	(void)state;
 	for (uint32_t size = 2048; size <= 4096; size *= 2) {
-		assert_int_equal(arena_init(&arena, 33, size,
-					    ARENA_PAGES_SMALL), 0);
+		assert_int_equal(
+			arena_init(&arena, 33, size, ARENA_PAGES_SMALL), 0);
 		for (uint32_t i = 0; i < 33; i++) {
 			uint64_t addr = arena_addr(&arena, i);
 
@@ -58,8 +58,7 @@ static void test_ledger(void **state)
 	uint64_t seed = 5;
 
 	(void)state;
-	assert_int_equal(arena_init(&arena, 1000, 2048, ARENA_PAGES_SMALL),
-			 0);
+	assert_int_equal(arena_init(&arena, 1000, 2048, ARENA_PAGES_SMALL), 0);
 	for (uint32_t i = 0; i < 5000; i++) {
 		uint32_t frame = unit_below(&seed, 1000);
 		uint32_t who = unit_below(&seed, FRAME_WHO_MAX + 1);
@@ -82,7 +81,7 @@ static void test_ledger(void **state)
  * nothing open; otherwise a reason. */
 static void test_no_room(void **state)
 {
-	const uint32_t n = 1u << 30;	/* 4 TiB */
+	const uint32_t n = 1u << 30; /* 4 TiB */
 	struct arena arena;
 
 	(void)state;

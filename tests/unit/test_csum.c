@@ -6,7 +6,7 @@
 #include "switching/csum.h"
 #include "unit.h"
 
-#define MAX_LEN		200
+#define MAX_LEN 200
 
 /* RFC 1071 word by word, big endian, each carry at once. */
 static uint16_t naive(const uint8_t *p, size_t len, uint32_t sum)
@@ -24,9 +24,9 @@ static void random_bytes(uint64_t *seed, uint8_t *p, size_t len)
 	uint32_t kind = unit_below(seed, 4);
 
 	for (size_t i = 0; i < len; i++)
-		p[i] = kind == 0 ? 0xff :
-		       kind == 1 ? (uint8_t)-(int)unit_below(seed, 2) :
-				   (uint8_t)unit_random(seed);
+		p[i] = kind == 0   ? 0xff
+		       : kind == 1 ? (uint8_t) - (int)unit_below(seed, 2)
+				   : (uint8_t)unit_random(seed);
 }
 
 static void test_words(void **state)
@@ -37,7 +37,7 @@ static void test_words(void **state)
 	(void)state;
 	for (size_t len = 0; len <= MAX_LEN; len++) {
 		for (int i = 0; i < 50; i++) {
-			uint8_t *p = buffer + i % 8;	/* any alignment */
+			uint8_t *p = buffer + i % 8; /* any alignment */
 			uint16_t got, want;
 
 			random_bytes(&seed, p, len);
@@ -213,12 +213,11 @@ static void test_udp_zero(void **state)
 		memset(f.data + f.l4 + 6, 0, 2);
 		memset(f.data + f.l4 + 8, 0, 2);
 		sum = (uint16_t)~naive(f.data + f.l4, 10,
-				       naive_pseudo(&f, v6, PKT_PROTO_UDP,
-						    10));
+				       naive_pseudo(&f, v6, PKT_PROTO_UDP, 10));
 		f.data[f.l4 + 8] = (uint8_t)(sum >> 8);
 		f.data[f.l4 + 9] = (uint8_t)sum;
-		assert_int_equal(pkt_parse(f.data, f.data + f.len, 1,
-					   &parsed), 0);
+		assert_int_equal(pkt_parse(f.data, f.data + f.len, 1, &parsed),
+				 0);
 		assert_true(csum_finish(f.data, &parsed));
 		assert_int_equal(f.data[f.l4 + 6], 0xff);
 		assert_int_equal(f.data[f.l4 + 7], 0xff);
@@ -227,12 +226,11 @@ static void test_udp_zero(void **state)
 		make_frame(&f, &seed, v6, PKT_PROTO_TCP, 20, 0);
 		memset(f.data + f.l4 + 16, 0, 4);
 		sum = (uint16_t)~naive(f.data + f.l4, 20,
-				       naive_pseudo(&f, v6, PKT_PROTO_TCP,
-						    20));
+				       naive_pseudo(&f, v6, PKT_PROTO_TCP, 20));
 		f.data[f.l4 + 18] = (uint8_t)(sum >> 8);
 		f.data[f.l4 + 19] = (uint8_t)sum;
-		assert_int_equal(pkt_parse(f.data, f.data + f.len, 1,
-					   &parsed), 0);
+		assert_int_equal(pkt_parse(f.data, f.data + f.len, 1, &parsed),
+				 0);
 		assert_true(csum_finish(f.data, &parsed));
 		assert_int_equal(f.data[f.l4 + 16] | f.data[f.l4 + 17], 0);
 	}
@@ -255,15 +253,18 @@ static void test_sctp(void **state)
 			memset(l4 + 8, 0, 4);
 			crc = csum_crc32c(l4, len);
 			assert_int_equal(pkt_parse(f.data, f.data + f.len, 1,
-						   &parsed), 0);
+						   &parsed),
+					 0);
 			assert_true(parsed.flags & PKT_F_CSUM_PARTIAL);
 			assert_true(csum_finish(f.data, &parsed));
 			assert_int_equal(l4[8] | l4[9] << 8 | l4[10] << 16 |
-					 (uint32_t)l4[11] << 24, crc);
+						 (uint32_t)l4[11] << 24,
+					 crc);
 			/* Finishing again does no harm. */
 			assert_true(csum_finish(f.data, &parsed));
 			assert_int_equal(l4[8] | l4[9] << 8 | l4[10] << 16 |
-					 (uint32_t)l4[11] << 24, crc);
+						 (uint32_t)l4[11] << 24,
+					 crc);
 		}
 	}
 }

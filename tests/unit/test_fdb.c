@@ -9,11 +9,11 @@
 #include "switching/fdb.h"
 #include "unit.h"
 
-#define N_KEYS		2000
-#define N_HOT		32		/* few, so that readers meet changes */
-#define N_READERS	3
-#define N_CHANGES	40000		/* at least */
-#define N_LOOKUPS	1000000u	/* at least */
+#define N_KEYS	  2000
+#define N_HOT	  32 /* few, so that readers meet changes */
+#define N_READERS 3
+#define N_CHANGES 40000	   /* at least */
+#define N_LOOKUPS 1000000u /* at least */
 
 static struct fdb_key key_of(uint32_t i)
 {
@@ -112,7 +112,7 @@ static void test_seen(void **state)
 
 struct visit {
 	uint8_t seen[N_KEYS];
-	uint16_t delete_port;		/* 0 = none */
+	uint16_t delete_port; /* 0 = none */
 	uint32_t n;
 };
 
@@ -144,8 +144,8 @@ static void test_each(void **state)
 	for (uint32_t i = 0; i < N_KEYS; i++) {
 		struct fdb_key key = key_of(i);
 
-		assert_int_equal(fdb_set(fdb, &key, (uint16_t)(1 + i % 5), 0,
-					 0), 0);
+		assert_int_equal(
+			fdb_set(fdb, &key, (uint16_t)(1 + i % 5), 0, 0), 0);
 	}
 	assert_int_equal(fdb_each(fdb, visit_entry, &visit), N_KEYS / 5);
 	assert_int_equal(visit.n, N_KEYS);
@@ -158,8 +158,8 @@ static void test_each(void **state)
 	fdb_free(fdb);
 }
 
-static bool visit_most(const struct fdb_key *key,
-		       const struct fdb_entry *entry, void *arg)
+static bool visit_most(const struct fdb_key *key, const struct fdb_entry *entry,
+		       void *arg)
 {
 	(void)entry;
 	(void)arg;
@@ -223,7 +223,7 @@ static void *read_all(void *arg)
 				continue;
 			}
 			unit_check((found.port - 1u) % 50 == i % 50 &&
-				   found.port <= 150,
+					   found.port <= 150,
 				   "key %u on port %u", i, found.port);
 			unit_check(found.flags == (i % 2 ? 0 : FDB_F_STATIC),
 				   "key %u: flags %u", i, found.flags);
@@ -240,12 +240,11 @@ static void *read_all(void *arg)
 	return NULL;
 }
 
-static bool visit_some(const struct fdb_key *key,
-		       const struct fdb_entry *entry, void *arg)
+static bool visit_some(const struct fdb_key *key, const struct fdb_entry *entry,
+		       void *arg)
 {
 	(void)key;
-	return !(entry->flags & FDB_F_STATIC) &&
-	       !unit_below(arg, 4);
+	return !(entry->flags & FDB_F_STATIC) && !unit_below(arg, 4);
 }
 
 static void change_one(struct fdb *fdb, uint64_t *seed)
@@ -277,7 +276,8 @@ static void test_readers(void **state)
 	}
 	for (uint32_t i = 0; i < N_READERS; i++)
 		threads[i] = unit_start(read_all, &shared);
-	for (uint32_t i = 0; i < N_CHANGES ||
+	for (uint32_t i = 0;
+	     i < N_CHANGES ||
 	     __atomic_load_n(&shared.n_lookups, __ATOMIC_RELAXED) < N_LOOKUPS;
 	     i++)
 		change_one(shared.fdb, &seed);
@@ -290,10 +290,8 @@ static void test_readers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rules),
-		cmocka_unit_test(test_seen),
-		cmocka_unit_test(test_each),
-		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_rules),	cmocka_unit_test(test_seen),
+		cmocka_unit_test(test_each),	cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_readers),
 	};
 	int ret;

@@ -19,7 +19,7 @@ enum { WAN = 1, WAN2, VM1, VM2, VM3, N_SLOTS };
 struct net {
 	struct rig *rig;
 	struct port *port[N_SLOTS];
-	struct rig_share *share;	/* vm1's on wan */
+	struct rig_share *share; /* vm1's on wan */
 	struct worker *worker;
 };
 
@@ -36,8 +36,8 @@ static void place(struct net *net, const char *mac, uint16_t vlan,
 {
 	struct fdb_key key = key_of(mac, vlan);
 
-	assert_int_equal(fdb_set(net->rig->vs.fdb, &key, slot, FDB_F_STATIC,
-				 0), 0);
+	assert_int_equal(fdb_set(net->rig->vs.fdb, &key, slot, FDB_F_STATIC, 0),
+			 0);
 }
 
 static void net_init(struct net *net)
@@ -95,8 +95,8 @@ static void expect(struct net *net, uint16_t slot, const char *text)
 	assert_memory_equal(got.data, want.data, want.len);
 }
 
-static void expect_count(struct net *net, uint16_t slot,
-			 enum pkt_reason reason, uint64_t packets)
+static void expect_count(struct net *net, uint16_t slot, enum pkt_reason reason,
+			 uint64_t packets)
 {
 	assert_int_equal(rig_count(net->rig, net->port[slot], reason).packets,
 			 packets);
@@ -168,8 +168,9 @@ static void as_program(const struct net *net, uint16_t slot,
 	bool pop;
 
 	memset(meta, 0, sizeof(*meta));
-	assert_int_equal(pkt_parse(packet->data, packet->data + packet->len,
-				   1, &parsed), 0);
+	assert_int_equal(pkt_parse(packet->data, packet->data + packet->len, 1,
+				   &parsed),
+			 0);
 	pop = parsed.n_tags && (uplink || !(parsed.tci[0] & 0xfff));
 	meta->magic = PKT_META_MAGIC;
 	meta->in_port = slot;
@@ -179,8 +180,7 @@ static void as_program(const struct net *net, uint16_t slot,
 	meta->flags = parsed.flags;
 	if (pop) {
 		meta->pcp = (uint8_t)(parsed.tci[0] >> 13);
-		memmove(packet->data + 12, packet->data + 16,
-			packet->len - 16);
+		memmove(packet->data + 12, packet->data + 16, packet->len - 16);
 		packet->len -= 4;
 	}
 	pkt_parsed_to_meta(&parsed, pop ? 4 : 0, meta);
@@ -215,8 +215,8 @@ static void run_row(uint16_t slot, const char *text, bool with_meta,
 			ret->ports[ret->n++] = s;
 		}
 		for (int r = 0; r < PKT_N_REASONS; r++)
-			ret->drops[s][r] = rig_count(net.rig, net.port[s],
-						     r).packets;
+			ret->drops[s][r] =
+				rig_count(net.rig, net.port[s], r).packets;
 	}
 	rig_rounds(net.rig);
 	net_done(&net);
@@ -260,8 +260,8 @@ static void test_metadata_is_cleared(void **state)
 	net_init(&net);
 	packet_make(&packet, "dst=vm1 src=wire tag=10 ip4 udp data=20");
 	as_program(&net, WAN, &packet, &meta);
-	assert_true(rig_receive(net.rig, net.port[WAN], packet.data,
-				packet.len, &meta));
+	assert_true(rig_receive(net.rig, net.port[WAN], packet.data, packet.len,
+				&meta));
 	rig_rounds(net.rig);
 	assert_true(rig_sent(net.rig, net.port[VM1], &got));
 	at = arena_data(&net.rig->vs.arena, got.addr);
@@ -273,7 +273,8 @@ static void test_metadata_is_cleared(void **state)
 static struct pkt_meta *meta_place(const struct arena *arena, uint32_t frame)
 {
 	return (struct pkt_meta *)arena_data(arena, arena_addr(arena, frame) +
-						    UMEM_HEADROOM) - 1;
+							    UMEM_HEADROOM) -
+	       1;
 }
 
 /* A packet with metadata that nobody has read, at @addr. */
@@ -287,8 +288,8 @@ static uint32_t leave_unread(struct net *net, struct rig_queue *rq,
 
 	packet_make(&packet, "dst=vm2 src=vm1 ip4 udp data=20");
 	as_program(net, VM1, &packet, &meta);
-	assert_true(rig_arrive(net->rig, rq, rx, packet.data, packet.len,
-			       &meta));
+	assert_true(
+		rig_arrive(net->rig, rq, rx, packet.data, packet.len, &meta));
 	frame = arena_frame(arena, rx->descs[0].addr);
 	assert_int_equal(meta_place(arena, frame)->magic, PKT_META_MAGIC);
 	return frame;
@@ -310,7 +311,8 @@ static void test_metadata_left_behind(void **state)
 	frame = leave_unread(&net, rig_queue_of(net.rig, net.port[VM1]),
 			     &rig_queue_of(net.rig, net.port[VM1])->rx);
 	assert_int_equal(queue_reclaim(arena, &net.rig->vs.cache, FRAME_QUEUE,
-				       queue->id), queue->outstanding);
+				       queue->id),
+			 queue->outstanding);
 	queue->outstanding = 0;
 	assert_int_equal(meta_place(arena, frame)->magic, 0);
 
@@ -341,8 +343,8 @@ static void test_metadata_refused(void **state)
 	/* As the kernel places it: the data begins 4 bytes later. */
 	memset(bytes, 0, 4);
 	memcpy(bytes + 4, packet.data, packet.len);
-	assert_true(rig_receive(net.rig, net.port[WAN], bytes,
-				packet.len + 4, &meta));
+	assert_true(rig_receive(net.rig, net.port[WAN], bytes, packet.len + 4,
+				&meta));
 	desc = &rig_queue_of(net.rig, net.port[WAN])->rx.descs[0];
 	desc->addr += 4;
 	desc->len -= 4;
@@ -439,7 +441,7 @@ static void test_refusals(void **state)
 	(void)state;
 	net_init(&net);
 	net.port[VM2]->max_len = 100;
-	receive(&net, VM1, "dst=vm2 src=vm1 ip4 udp data=58");	/* 100 */
+	receive(&net, VM1, "dst=vm2 src=vm1 ip4 udp data=58"); /* 100 */
 	receive(&net, VM1, "dst=vm2 src=vm1 ip4 udp data=59");
 	receive(&net, VM1, "dst=vm1 src=vm2 ip4 udp");
 	receive(&net, WAN, "dst=wire2 src=wire tag=10 ip4 udp");
@@ -508,7 +510,8 @@ static void test_csum(void **state)
 	receive(&net, VM1, "dst=vm2 src=vm1 ip6 hbh udp data=8 csum=partial");
 	receive(&net, VM1, "dst=wire src=vm1 ip4 sctp data=8 csum=partial");
 	receive(&net, VM1, "dst=bcast src=vm1 ip4 udp data=9 csum=partial");
-	receive(&net, WAN, "dst=vm1 src=wire tag=10 ip4 udp data=9 "
+	receive(&net, WAN,
+		"dst=vm1 src=wire tag=10 ip4 udp data=9 "
 		"csum=partial");
 	/* None, and a wrong one, stay what they are. */
 	receive(&net, VM1, "dst=vm2 src=vm1 ip4 udp data=9 csum=zero");
@@ -539,7 +542,7 @@ static void test_learn(void **state)
 	net_init(&net);
 	net.port[VM1]->learn = true;
 	receive(&net, VM1, "dst=vm2 src=new ip4 udp");
-	receive(&net, VM2, "dst=vm1 src=gone ip4 udp");	/* does not learn */
+	receive(&net, VM2, "dst=vm1 src=gone ip4 udp"); /* does not learn */
 	rig_rounds(net.rig);
 	assert_true(worker_next_learn(net.worker, &req));
 	assert_int_equal(req.port, VM1);

@@ -6,22 +6,21 @@
 #include "memory/hostpool.h"
 #include "unit.h"
 
-#define N_THREADS	4
-#define N_OPS		(UNIT_SLOW ? 300000 : 2000000)
-#define MAX_HELD	400
+#define N_THREADS 4
+#define N_OPS	  (UNIT_SLOW ? 300000 : 2000000)
+#define MAX_HELD  400
 
 struct pool {
 	struct arena arena;
 	struct hostpool host;
-	uint8_t *held;			/* by frame: somebody has it */
+	uint8_t *held; /* by frame: somebody has it */
 };
 
 static void pool_init(struct pool *pool, uint32_t n_frames, uint32_t n_caches)
 {
-	assert_int_equal(arena_init(&pool->arena, n_frames, 2048,
-				    ARENA_PAGES_SMALL), 0);
-	assert_int_equal(hostpool_init(&pool->host, &pool->arena, n_caches),
-			 0);
+	assert_int_equal(
+		arena_init(&pool->arena, n_frames, 2048, ARENA_PAGES_SMALL), 0);
+	assert_int_equal(hostpool_init(&pool->host, &pool->arena, n_caches), 0);
 	pool->held = calloc(n_frames, 1);
 	assert_non_null(pool->held);
 }
@@ -62,15 +61,14 @@ static uint32_t take(struct pool *pool, struct frame_cache *cache)
 
 static void give(struct pool *pool, struct frame_cache *cache, uint32_t frame)
 {
-	unit_check(__atomic_exchange_n(&pool->held[frame], 0,
-				       __ATOMIC_RELAXED),
+	unit_check(__atomic_exchange_n(&pool->held[frame], 0, __ATOMIC_RELAXED),
 		   "frame %u was not held", frame);
 	frame_cache_put(cache, frame);
 }
 
 static void test_take_all(void **state)
 {
-	const uint32_t n = 1000;	/* not a multiple of a magazine */
+	const uint32_t n = 1000; /* not a multiple of a magazine */
 	struct frame_cache cache;
 	struct pool pool;
 	uint32_t frame;
@@ -87,8 +85,7 @@ static void test_take_all(void **state)
 	assert_int_equal(frame_cache_get(&cache), FRAME_NONE);
 	assert_places(&pool, 0, 0, n);
 	for (frame = 0; frame < n; frame++) {
-		assert_int_equal(frame_who(arena_where(&pool.arena, frame)),
-				 3);
+		assert_int_equal(frame_who(arena_where(&pool.arena, frame)), 3);
 		give(&pool, &cache, frame);
 	}
 	assert_true(cache.n <= 2 * MAGAZINE_SIZE);

@@ -12,10 +12,10 @@
 #include "ports/device_journal.h"
 #include "unit.h"
 
-#define N_SPACES	3		/* the last is where the test stays */
+#define N_SPACES 3 /* the last is where the test stays */
 
 struct space {
-	char path[64];			/* empty: here */
+	char path[64]; /* empty: here */
 	int ifindex;
 };
 
@@ -83,7 +83,8 @@ static void test_namespaces(void **state)
 	assert_int_equal(spaces[0].ifindex, spaces[1].ifindex);
 	for (int i = 0; i < N_SPACES; i++)
 		assert_int_equal(change(journal, i, "vm", DEVICE_MTU,
-					1400 + (uint32_t)i), 0);
+					1400 + (uint32_t)i),
+				 0);
 	for (int i = 0; i < N_SPACES; i++)
 		assert_int_equal(mtu_in(i), 1400 + i);
 	assert_int_equal(device_restore(journal, NULL), N_SPACES);
@@ -152,7 +153,8 @@ static void test_created_and_gone(void **state)
 	assert_int_equal(link_get("new0", &info), 0);
 	assert_int_equal(device_created(journal, "new0", info.ifindex), 0);
 	assert_int_equal(device_change(journal, "new0", "", "new0",
-				       info.ifindex, DEVICE_MTU, 1400), 0);
+				       info.ifindex, DEVICE_MTU, 1400),
+			 0);
 	device_journal_close(journal);
 	journal = device_journal_open(file);
 	assert_int_equal(device_journal_inherited(journal), 2);
@@ -182,7 +184,8 @@ static void test_failure(void **state)
 	(void)state;
 	assert_true(change(journal, 2, "vm", DEVICE_MTU, 70000) < 0);
 	assert_int_equal(device_change(journal, "vm", "", "none", 99,
-				       DEVICE_MTU, 1400), -ENODEV);
+				       DEVICE_MTU, 1400),
+			 -ENODEV);
 	assert_true(device_change(journal, "vm", "/nowhere", "eth0", 2,
 				  DEVICE_MTU, 1400) < 0);
 	assert_false(file_is_there());
@@ -193,7 +196,12 @@ static void test_failure(void **state)
 static void test_bad_file(void **state)
 {
 	static const char *const texts[] = {
-		"", "{", "[", "[1, 2]", "{\"a\": 1}", "[{}]",
+		"",
+		"{",
+		"[",
+		"[1, 2]",
+		"{\"a\": 1}",
+		"[{}]",
 		"[{\"owner\":\"vm\",\"netns\":\"\",\"device\":\"eth0\","
 		"\"ifindex\":2,\"what\":\"colour\",\"old\":1}]",
 		"[{\"owner\":\"vm\",\"netns\":\"/nowhere\",\"device\":"

@@ -9,8 +9,8 @@
 #include "memory/mpsc.h"
 #include "unit.h"
 
-#define N_PRODUCERS	4
-#define N_VALUES	(UNIT_SLOW ? 20000u : 80000u)
+#define N_PRODUCERS 4
+#define N_VALUES    (UNIT_SLOW ? 20000u : 80000u)
 
 /* A ring that has been in use for @pos values. */
 static void ring_at(struct mpsc *ring, uint32_t size, uint64_t pos)

@@ -13,9 +13,9 @@
 #include "switching/worker.h"
 #include "unit.h"
 
-#define N_PORTS		5		/* slots 1 to 4: an uplink, three VMs */
-#define N_MACS		40
-#define LIMIT		12
+#define N_PORTS 5 /* slots 1 to 4: an uplink, three VMs */
+#define N_MACS	40
+#define LIMIT	12
 
 /* ---- the BPF side ---- */
 
@@ -218,8 +218,9 @@ static uint16_t where(struct bench *bench, uint32_t mac, uint16_t vlan)
 	struct fdb_key key = key_of(mac, vlan);
 	struct fdb_found found;
 
-	return fdb_lookup(bench->agent->vs.fdb, &key, false, 0, &found) ?
-		       found.port : 0;
+	return fdb_lookup(bench->agent->vs.fdb, &key, false, 0, &found)
+		       ? found.port
+		       : 0;
 }
 
 struct tally {
@@ -352,8 +353,8 @@ static void test_static(void **state)
 	bench.vms[2].macs[0][0] = 2;
 	bench.vms[2].macs[0][5] = 1;
 	bench.vms[2].n_macs = 1;
-	assert_int_equal(networks_add_addresses(bench.agent,
-						bench.agent->ports[2]), 0);
+	assert_int_equal(
+		networks_add_addresses(bench.agent, bench.agent->ports[2]), 0);
 	assert_int_equal(where(&bench, 1, 10), 2);
 	assert_int_equal(bench.agent->ports[3]->n_learned, 0);
 	assert_agree(&bench);
@@ -463,8 +464,9 @@ static void test_storm(void **state)
 					   unit_below(&seed, 2) * slot);
 			break;
 		case 2:
-			port->state = port->state == PORT_STATE_UP ?
-					      PORT_STATE_DOWN : PORT_STATE_UP;
+			port->state = port->state == PORT_STATE_UP
+					      ? PORT_STATE_DOWN
+					      : PORT_STATE_UP;
 			break;
 		default:
 			learn(&bench, unit_below(&seed, N_MACS),
@@ -489,7 +491,7 @@ int main(void)
 	};
 	int ret;
 
-	log_set_level(LOG_LEVEL_ERROR);	/* the limit's warnings */
+	log_set_level(LOG_LEVEL_ERROR); /* the limit's warnings */
 	rcu_register_thread();
 	ret = cmocka_run_group_tests_name("networks", tests, NULL, NULL);
 	rcu_unregister_thread();

@@ -15,7 +15,7 @@ enum { WAN = 1, VM1, VM2, VM3, N_SLOTS };
 struct net {
 	struct rig *rig;
 	struct port *port[N_SLOTS];
-	struct rig_share *share[N_SLOTS];	/* on wan */
+	struct rig_share *share[N_SLOTS]; /* on wan */
 };
 
 static void net_init(struct net *net, uint32_t n_frames)
@@ -31,8 +31,8 @@ static void net_init(struct net *net, uint32_t n_frames)
 	net->port[VM2] = rig_port(rig, VM2, PORT_VM, 10, 1);
 	net->port[VM3] = rig_port(rig, VM3, PORT_VM, 10, 1);
 	for (uint16_t slot = VM1; slot < N_SLOTS; slot++)
-		net->share[slot] = rig_share(rig, net->port[WAN],
-					     net->port[slot], 32);
+		net->share[slot] =
+			rig_share(rig, net->port[WAN], net->port[slot], 32);
 	vswitch_set_network(&rig->vs, 10, members, 4);
 	for (uint16_t slot = WAN; slot < N_SLOTS; slot++) {
 		struct fdb_key key = { .vlan = 10 };
@@ -100,7 +100,7 @@ static const char vm1_to_all[] = "dst=bcast src=vm1 ip4 proto=200 data=20";
  * completions make room. */
 static void test_account_full(void **state)
 {
-	const uint32_t len = 14 + 20 + 20 + 4;	/* with the network's tag */
+	const uint32_t len = 14 + 20 + 20 + 4; /* with the network's tag */
 	struct rig_packet packet;
 	struct counter from_agent;
 	struct net net;
@@ -112,8 +112,7 @@ static void test_account_full(void **state)
 		assert_true(receive(&net, VM1, vm1_to_wan, i));
 	rig_rounds(net.rig);
 	assert_int_equal(port_out_frames(net.port[WAN], 2), 10);
-	assert_int_equal(output_room(net.rig->vs.workers[0], net.port[WAN]),
-			 0);
+	assert_int_equal(output_room(net.rig->vs.workers[0], net.port[WAN]), 0);
 	assert_int_equal(count(&net, WAN, PKT_out_full), 50);
 	from_agent = rig_count(net.rig, net.port[WAN], PKT_from_agent);
 	assert_int_equal(from_agent.packets, 10);
@@ -190,8 +189,7 @@ static void test_share_counts_staged(void **state)
 	for (int n = 0; n < 2; n++) {
 		for (uint32_t i = 0; i < 32; i++)
 			assert_true(receive_share(&net, VM1, i));
-		assert_int_equal(forward_share(worker,
-					       &net.share[VM1]->share),
+		assert_int_equal(forward_share(worker, &net.share[VM1]->share),
 				 n ? 8 : 32);
 	}
 	assert_int_equal(forward_share(worker, &net.share[VM1]->share), 0);
@@ -421,11 +419,14 @@ static void test_port_goes(void **state)
 	assert_int_equal(out, 50);
 	assert_int_equal(held, queue->target);
 	assert_int_equal(queue_reclaim(&vs->arena, &vs->cache, FRAME_QUEUE,
-				       queue->id), held);
+				       queue->id),
+			 held);
 	assert_int_equal(queue_reclaim(&vs->arena, &vs->cache, FRAME_OUT,
-				       port->slot), out);
+				       port->slot),
+			 out);
 	assert_int_equal(queue_reclaim(&vs->arena, &vs->cache, FRAME_OUT,
-				       port->slot), 0);
+				       port->slot),
+			 0);
 	queue->outstanding = 0;
 	rig_rounds(net.rig);
 	net_done(&net);
@@ -462,12 +463,12 @@ static void storm_arrive(struct net *net, uint64_t *seed, int first, int last)
 
 	packet_make(&packet, storm_packets[slot][unit_below(seed, 5)]);
 	if (slot == WAN && unit_below(seed, 2) == 0)
-		rig_receive_share(net->rig, net->share[VM1 +
-						       unit_below(seed, 3)],
+		rig_receive_share(net->rig,
+				  net->share[VM1 + unit_below(seed, 3)],
 				  packet.data, packet.len, NULL);
 	else
-		rig_receive(net->rig, net->port[slot], packet.data,
-			    packet.len, NULL);
+		rig_receive(net->rig, net->port[slot], packet.data, packet.len,
+			    NULL);
 }
 
 /* Their devices take and complete some of what was sent. */

@@ -32,11 +32,12 @@ static void test_parts_add_up(void **state)
 		}
 		n_taken++;
 		assert_int_equal((uint64_t)p.rx_per_queue * up + p.out +
-				 (uint64_t)p.tx_per_queue * n_own, frames);
+					 (uint64_t)p.tx_per_queue * n_own,
+				 frames);
 		/* A ring's size, and as much as half of the pool allows. */
 		assert_int_equal(p.rx_per_queue & (p.rx_per_queue - 1), 0);
-		assert_true((uint64_t)p.rx_per_queue * 2 * up > frames / 2 -
-			    up);
+		assert_true((uint64_t)p.rx_per_queue * 2 * up >
+			    frames / 2 - up);
 		assert_true(p.rx_per_queue >= POOL_MIN_RING);
 		assert_true(p.tx_per_queue >= POOL_MIN_RING);
 		assert_true(p.out >= frames / 4);
@@ -110,13 +111,13 @@ static void test_admit(void **state)
 	(void)state;
 	make_config(&config, vms, 2, uplinks, 2);
 	config.frames = sum;
-	assert_int_equal(pool_admit(&config, n_queues, 2, err, sizeof(err)),
-			 0);
+	assert_int_equal(pool_admit(&config, n_queues, 2, err, sizeof(err)), 0);
 	assert_string_equal(err, "");
 	config.frames = sum - 1;
 	assert_int_equal(pool_admit(&config, n_queues, 2, err, sizeof(err)),
 			 -ENOSPC);
-	assert_string_equal(err, "t.yaml:12:11: memory.frames: 8759: too few: "
+	assert_string_equal(err,
+			    "t.yaml:12:11: memory.frames: 8759: too few: "
 			    "the VMs' pools take 3000, the uplinks (out_max + "
 			    "reserve x queues) 5376, 2 workers' caches 384: "
 			    "8760 in all");

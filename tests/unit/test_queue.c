@@ -11,8 +11,8 @@
 struct net {
 	struct rig *rig;
 	struct port *wan, *vm;
-	struct queue *queue;		/* wan's */
-	struct rig_share *share;	/* vm's on it */
+	struct queue *queue;	 /* wan's */
+	struct rig_share *share; /* vm's on it */
 	struct frame_cache *cache;
 };
 
@@ -132,8 +132,7 @@ static void test_limit(void **state)
 	assert_int_equal(rx_ring_usable(&share->rx), 32);
 	assert_int_equal(net.queue->target, 112);
 	for (uint32_t i = 0; i < 40; i++)
-		rig_receive_share(net.rig, net.share, data, sizeof(data),
-				  NULL);
+		rig_receive_share(net.rig, net.share, data, sizeof(data), NULL);
 	assert_int_equal(net.share->n_ring_full, 8);
 	before = net.share->rx.consumer;
 	net.vm->out_max = 15;
@@ -152,13 +151,11 @@ static void test_limit(void **state)
 
 	net.share->n_ring_full = 0;
 	for (uint32_t i = 0; i < 40; i++)
-		rig_receive_share(net.rig, net.share, data, sizeof(data),
-				  NULL);
+		rig_receive_share(net.rig, net.share, data, sizeof(data), NULL);
 	assert_int_equal(net.share->n_ring_full, 30);
 	queue_set_limit(net.queue, share, 20);
 	for (uint32_t i = 0; i < 40; i++)
-		rig_receive_share(net.rig, net.share, data, sizeof(data),
-				  NULL);
+		rig_receive_share(net.rig, net.share, data, sizeof(data), NULL);
 	assert_int_equal(net.share->n_ring_full, 30 + 30);
 	assert_int_equal(net.queue->target, 80 + 20);
 	for (uint32_t i = 0; i < 10; i++) {
@@ -249,13 +246,13 @@ static void test_tx_waits_for_driver(void **state)
 		uint32_t frame = frame_cache_get(net.cache);
 
 		arena_move(&net.rig->vs.arena, frame, FRAME_OUT, 2);
-		packets[i] = packet_pack(arena_addr(&net.rig->vs.arena,
-						    frame), 60);
+		packets[i] =
+			packet_pack(arena_addr(&net.rig->vs.arena, frame), 60);
 	}
 	count_add(&net.vm->account[0].charged, 4);
 	assert_int_equal(queue_send(&rq->queue, packets, 4), 4);
 	assert_int_equal(queue_kick(&rq->queue), 0);
-	assert_int_equal(rq->queue.n_kicks, 0);		/* it is awake */
+	assert_int_equal(rq->queue.n_kicks, 0); /* it is awake */
 	assert_true(queue_has_unsent(&rq->queue));
 	rq->tx.flags = XDP_RING_NEED_WAKEUP;
 	assert_int_equal(queue_kick(&rq->queue), 0);

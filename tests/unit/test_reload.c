@@ -14,9 +14,9 @@
 
 /* ---- what reload.c calls ---- */
 
-static uint32_t n_calls;		/* that may fail */
-static uint32_t fail_at, fail_again;	/* the first and the second to fail */
-static char absent[IFNAMSIZ];		/* a device that is not there */
+static uint32_t n_calls;	     /* that may fail */
+static uint32_t fail_at, fail_again; /* the first and the second to fail */
+static char absent[IFNAMSIZ];	     /* a device that is not there */
 
 static int may_fail(struct port *port)
 {
@@ -184,10 +184,12 @@ uint32_t link_queues(const struct link_info *info)
 
 /* ---- configurations ---- */
 
-#define UPLINKS		"uplinks:\n"					\
-			" - {name: wan, device: eth1, vlans: [0, 10]}\n"
-#define VM(n, more)	" - {name: vm" n ", mac: 52:54:00:00:00:0" n	\
-			", device: {type: tap, name: tap" n "}" more "}\n"
+#define UPLINKS      \
+	"uplinks:\n" \
+	" - {name: wan, device: eth1, vlans: [0, 10]}\n"
+#define VM(n, more)                                  \
+	" - {name: vm" n ", mac: 52:54:00:00:00:0" n \
+	", device: {type: tap, name: tap" n "}" more "}\n"
 
 static const char before[] = UPLINKS "vms:\n" VM("1", "") VM("2", "")
 	VM("3", ", vlan: 10") VM("4", "");
@@ -195,8 +197,8 @@ static const char after[] =
 	"uplinks:\n"
 	" - {name: wan, device: eth1, vlans: [0, 10, 11], out_max: 2048}\n"
 	"vms:\n" VM("2", ", mtu: 1400") VM("3", ", vlan: 0")
-	VM("4", ", pool: {initial: 3000, max: 4096}") VM("5", ", learn: true")
-	VM("6", "");
+		VM("4", ", pool: {initial: 3000, max: 4096}")
+			VM("5", ", learn: true") VM("6", "");
 
 static struct config *parse(const char *text)
 {
@@ -241,8 +243,7 @@ static void stop(struct agent *agent)
 static const struct port *find(const struct agent *agent, const char *ifname)
 {
 	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++)
-		if (agent->ports[i] &&
-		    !strcmp(agent->ports[i]->ifname, ifname))
+		if (agent->ports[i] && !strcmp(agent->ports[i]->ifname, ifname))
 			return agent->ports[i];
 	return NULL;
 }

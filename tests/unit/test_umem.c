@@ -21,20 +21,22 @@
 #include "ports/queue.h"
 #include "unit.h"
 
-#define N_FRAMES	4096
-#define LEN		64
-#define WAIT_NS		(3 * NS_PER_SEC)
-#define ETHERTYPE	0x88b5
-#define KEY_PRIMARY	1
-#define KEY_SHARE	2
+#define N_FRAMES    4096
+#define LEN	    64
+#define WAIT_NS	    (3 * NS_PER_SEC)
+#define ETHERTYPE   0x88b5
+#define KEY_PRIMARY 1
+#define KEY_SHARE   2
 
 /* ---- the lab ---- */
 
 static int map_fd, packet_fd;
 
-#define INSN(c, dst, src, o, i) \
-	{ .code = (c), .dst_reg = (dst), .src_reg = (src), .off = (o), \
-	  .imm = (i) }
+#define INSN(c, dst, src, o, i)                                              \
+	{                                                                    \
+		.code = (c), .dst_reg = (dst), .src_reg = (src), .off = (o), \
+		.imm = (i)                                                   \
+	}
 
 static int load_program(void)
 {
@@ -69,12 +71,11 @@ static int open_packet_socket(int ifindex)
 		.sll_ifindex = ifindex,
 	};
 	const int on = 1;
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC,
-			htons(ETHERTYPE));
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETHERTYPE));
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-	    setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on,
-		       sizeof(on)) < 0 ||
+	    setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on)) <
+		    0 ||
 	    setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on,
 		       sizeof(on)) < 0)
 		return -1;
@@ -90,8 +91,7 @@ static const char *make_lab(void)
 	if (unshare(CLONE_NEWNET) < 0)
 		return "no network namespace of its own (needs root)";
 	if (unit_veth("u0", "u1") || link_get("u0", &u0) ||
-	    link_get("u1", &u1) ||
-	    link_set_flags(u0.ifindex, IFF_UP, IFF_UP) ||
+	    link_get("u1", &u1) || link_set_flags(u0.ifindex, IFF_UP, IFF_UP) ||
 	    link_set_flags(u1.ifindex, IFF_UP, IFF_UP))
 		return "no veth devices";
 	map_fd = bpf_map_create(BPF_MAP_TYPE_XSKMAP, "xsks", 4, 4, 256, NULL);
@@ -125,7 +125,8 @@ static void open_queue(struct bench *bench, uint32_t rx_size)
 	};
 
 	assert_int_equal(queue_open(&bench->arena, bench->port, &opts,
-				    &bench->queue), 0);
+				    &bench->queue),
+			 0);
 	queue_refill(bench->queue, &bench->arena, &bench->cache);
 }
 
@@ -133,7 +134,8 @@ static void bench_init(struct bench *bench, uint32_t rx_size)
 {
 	memset(bench, 0, sizeof(*bench));
 	assert_int_equal(arena_init(&bench->arena, N_FRAMES, 2048,
-				    ARENA_PAGES_SMALL), 0);
+				    ARENA_PAGES_SMALL),
+			 0);
 	assert_int_equal(hostpool_init(&bench->host, &bench->arena, 1), 0);
 	frame_cache_init(&bench->cache, &bench->host, 0);
 	bench->port = aligned_alloc(CACHE_LINE, sizeof(*bench->port));
@@ -152,8 +154,7 @@ static void assert_places(const struct bench *bench, uint32_t queue,
 	assert_int_equal(count[FRAME_QUEUE], queue);
 	assert_int_equal(count[FRAME_OUT], out);
 	assert_int_equal(count[FRAME_CACHE], bench->cache.n);
-	assert_int_equal(count[FRAME_HOST],
-			 hostpool_free_frames(&bench->host));
+	assert_int_equal(count[FRAME_HOST], hostpool_free_frames(&bench->host));
 	assert_int_equal(count[FRAME_HOST] + count[FRAME_CACHE] + queue + out,
 			 N_FRAMES);
 }
@@ -166,9 +167,10 @@ static void close_queue(struct bench *bench, uint32_t out)
 	queue_close(bench->queue);
 	bench->queue = NULL;
 	assert_int_equal(queue_reclaim(&bench->arena, &bench->cache,
-				       FRAME_QUEUE, 7), held);
-	assert_int_equal(queue_reclaim(&bench->arena, &bench->cache,
-				       FRAME_OUT, 3), out);
+				       FRAME_QUEUE, 7),
+			 held);
+	assert_int_equal(
+		queue_reclaim(&bench->arena, &bench->cache, FRAME_OUT, 3), out);
 	assert_places(bench, 0, 0);
 }
 
@@ -226,11 +228,11 @@ static uint32_t send_frames(const struct rx_ring *rx, uint8_t key,
 		}
 		while (produced(rx) - placed + (ring_full(rx) - full) < sent)
 			if (now_ns() > end)
-				fail_msg("%u sent, %u placed, %u refused",
-					 sent, produced(rx) - placed,
+				fail_msg("%u sent, %u placed, %u refused", sent,
+					 produced(rx) - placed,
 					 (uint32_t)(ring_full(rx) - full));
-		assert_int_equal(produced(rx) - placed +
-				 (ring_full(rx) - full), sent);
+		assert_int_equal(produced(rx) - placed + (ring_full(rx) - full),
+				 sent);
 	}
 	return produced(rx) - placed;
 }
@@ -253,8 +255,9 @@ static uint32_t read_frames(struct bench *bench, struct share *share,
 		assert_int_equal(desc->addr % 2048, UMEM_HEADROOM);
 		/* Nobody else's, and not read before. */
 		assert_int_equal(frame_place(entry), FRAME_QUEUE);
-		memcpy(&ret[i], (uint8_t *)arena_data(&bench->arena,
-						      desc->addr) + 16, 4);
+		memcpy(&ret[i],
+		       (uint8_t *)arena_data(&bench->arena, desc->addr) + 16,
+		       4);
 		frame_cache_put(&bench->cache, frame);
 	}
 	queue_release(bench->queue, share, got);
@@ -304,9 +307,11 @@ static void test_modes(void **state)
 			    "the driver has no zero-copy");
 	/* Taken, and then given back. */
 	assert_int_equal(umem_open(&umem, &rx, &bench.arena, "u0", 0, &sizes,
-				   UMEM_COPY_COPY), -EBUSY);
+				   UMEM_COPY_COPY),
+			 -EBUSY);
 	assert_int_equal(umem_open(&umem, &rx, &bench.arena, "u0", 0, &sizes,
-				   UMEM_COPY_AUTO), -EBUSY);
+				   UMEM_COPY_AUTO),
+			 -EBUSY);
 	assert_string_equal(umem.why, "");
 	close_queue(&bench, 0);
 	do
@@ -337,7 +342,8 @@ static void test_ring_is_bound(void **state)
 	assert_int_equal(send_frames(&share->rx, KEY_SHARE, 0, 1000), 64);
 	assert_int_equal(ring_full(&share->rx), 936);
 	assert_int_equal(send_frames(&bench.queue->primary.rx, KEY_PRIMARY, 0,
-				     200), 200);
+				     200),
+			 200);
 	assert_int_equal(read_frames(&bench, share, 256, numbers), 64);
 	for (uint32_t i = 0; i < 64; i++)
 		assert_int_equal(numbers[i], i);
@@ -365,8 +371,7 @@ static void test_limit(void **state)
 	for (int round = 0; round < 20; round++) {
 		assert_int_equal(send_frames(&share->rx, KEY_SHARE, 0, 1000),
 				 64);
-		assert_int_equal(read_frames(&bench, share, 256, numbers),
-				 64);
+		assert_int_equal(read_frames(&bench, share, 256, numbers), 64);
 		for (uint32_t i = 0; i < 64; i++)
 			assert_int_equal(numbers[i], i);
 	}
@@ -453,7 +458,8 @@ static void test_bind_again(void **state)
 	for (uint32_t round = 0; round < 5; round++) {
 		map_set(KEY_PRIMARY, &bench.queue->primary.rx);
 		assert_int_equal(send_frames(&bench.queue->primary.rx,
-					     KEY_PRIMARY, 0, 50), 50);
+					     KEY_PRIMARY, 0, 50),
+				 50);
 		bpf_map_delete_elem(map_fd, &key);
 		close_queue(&bench, 0);
 		open_queue(&bench, 64);

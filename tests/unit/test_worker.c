@@ -10,16 +10,16 @@
 
 #include "rig.h"
 
-#define IDLE_NS		(200 * NS_PER_US)
-#define N_PUSHES	(UNIT_SLOW ? 5000 : 20000)
-#define WAIT_NS		(5 * NS_PER_SEC)
+#define IDLE_NS	 (200 * NS_PER_US)
+#define N_PUSHES (UNIT_SLOW ? 5000 : 20000)
+#define WAIT_NS	 (5 * NS_PER_SEC)
 
 struct bench {
 	struct rig *rig;
 	struct worker *worker;
 	struct port *port;
 	struct queue *queue;
-	int fd;				/* stands for the queue's socket */
+	int fd; /* stands for the queue's socket */
 };
 
 static uint32_t a_core(void)
@@ -49,8 +49,7 @@ static void bench_init(struct bench *bench, uint64_t idle_ns)
 	frame_cache_done(&own->cache);
 	free(own->queues);
 	free(own);
-	assert_int_equal(worker_new(&rig->vs, 0, a_core(), &bench->worker),
-			 0);
+	assert_int_equal(worker_new(&rig->vs, 0, a_core(), &bench->worker), 0);
 	rig->vs.workers[0] = bench->worker;
 }
 
@@ -165,7 +164,7 @@ static void test_no_push_is_lost(void **state)
 	uint64_t seed = 3, n_slept = 0;
 
 	(void)state;
-	bench_init(&bench, 0);		/* to sleep at once */
+	bench_init(&bench, 0); /* to sleep at once */
 	cache = &bench.rig->vs.cache;
 	close_tx(bench.queue);
 	bench_start(&bench);
@@ -180,14 +179,14 @@ static void test_no_push_is_lost(void **state)
 		for (uint32_t n = unit_below(&seed, 3000); n > 0; n--)
 			__asm__ volatile("");
 		n_slept += is_asleep(&bench);
-		assert_true(mpsc_push(&bench.queue->in,
-				      packet_pack(arena_addr(arena, frame),
-						  60)));
+		assert_true(
+			mpsc_push(&bench.queue->in,
+				  packet_pack(arena_addr(arena, frame), 60)));
 		worker_wake(bench.worker);
 		wait_released(&bench, i);
 	}
 	assert_true(n_slept > 0);
-	bench.rig->vs.n_workers = 2;	/* of which one is this thread */
+	bench.rig->vs.n_workers = 2; /* of which one is this thread */
 	assert_int_equal(port_out_frames(bench.port, 2), 0);
 	bench.rig->vs.n_workers = 1;
 	bench.port->account[1].charged = 0;

@@ -21,13 +21,13 @@
 #include "base/base.h"
 
 /* Exit status for a program whose tests cannot run here: see tests/run.sh. */
-#define EXIT_SKIP	77
+#define EXIT_SKIP 77
 
 /* Threads are slow under the sanitizers. */
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define UNIT_SLOW	1
+#define UNIT_SLOW 1
 #else
-#define UNIT_SLOW	0
+#define UNIT_SLOW 0
 #endif
 
 #ifdef __SANITIZE_THREAD__
@@ -59,13 +59,14 @@ static inline uint32_t unit_below(uint64_t *state, uint32_t n)
 }
 
 /* For threads: cmocka's assertions jump to the test's own stack. */
-#define unit_check(cond, ...) do {					\
-		if (!(cond)) {						\
-			fprintf(stderr, "%s:%d: ", __FILE__, __LINE__);	\
-			fprintf(stderr, __VA_ARGS__);			\
-			fputc('\n', stderr);				\
-			abort();					\
-		}							\
+#define unit_check(cond, ...)                                           \
+	do {                                                            \
+		if (!(cond)) {                                          \
+			fprintf(stderr, "%s:%d: ", __FILE__, __LINE__); \
+			fprintf(stderr, __VA_ARGS__);                   \
+			fputc('\n', stderr);                            \
+			abort();                                        \
+		}                                                       \
 	} while (0)
 
 static inline pthread_t unit_start(void *(*fn)(void *arg), void *arg)
