@@ -100,6 +100,9 @@ say "false ones are refused"
 
 # ---- too many ----
 
+# Before the flow: what is to be learned would be overtaken.
+speak wire "$(net_mac wire)"
+eventually 5 "the wire is learned" net_known "$(net_mac wire)" up0
 flow wire vm3 10000 2000
 for ((i = 0; i < N_FLOOD; i++)); do
 	mac=$(printf '02:00:00:01:%02x:%02x' $((i >> 8)) $((i & 255)))

@@ -90,7 +90,7 @@ expect_equal "the device that tap4's reader may have open" \
 	"$tap4" "$(net_port tap4 .ifindex)"
 expect_equal "vm3's MTU" 1400 "$(net_port vm3 .mtu)"
 net_frames wire vm3 --max 1414
-net_frames tap4 vm3 --max 1414
+net_frames tap4 vm3 --max 1414 --pps 2000	# its pool is small now
 config "" "$(net_veth_vm 3 "vlan: 30")"
 reload "0 added, 1 removed, 1 changed, 3 as before"
 expect "the agent removes the tap it made" \

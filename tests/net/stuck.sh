@@ -24,6 +24,8 @@ for n in 1 2 5 6 7; do
 	lab_veth_vm $n
 done
 net_config <<-END
+fdb:
+  static: [{mac: "$(net_mac wire)", port: up0}]
 uplinks: [{name: up0, device: up0}]
 vms:
 $(net_veth_vm 1)
