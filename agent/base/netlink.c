@@ -134,6 +134,9 @@ static void parse_xdp(const struct nlattr *xdp, struct link_info *info)
 	mnl_attr_for_each_nested(attr, xdp)
 		if (mnl_attr_get_type(attr) == IFLA_XDP_PROG_ID)
 			info->xdp_prog_id = mnl_attr_get_u32(attr);
+		else if (mnl_attr_get_type(attr) == IFLA_XDP_ATTACHED)
+			info->xdp_skb = mnl_attr_get_u8(attr) ==
+					XDP_ATTACHED_SKB;
 }
 
 static int parse_link(const struct nlmsghdr *nlh, void *arg)

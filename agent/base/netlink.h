@@ -28,6 +28,7 @@ struct link_info {
 	bool multi_queue;	/* tun */
 	uint32_t tun_queues;	/* tun: attached queues, 0 if not multi-queue */
 	uint32_t xdp_prog_id;	/* 0 = none */
+	bool xdp_skb;		/* it runs in generic mode */
 };
 
 /* By name. 0, -ENODEV, or another negative errno. */

@@ -33,7 +33,8 @@ static uint32_t take_slot(struct agent *agent, const char *ifname)
 	/* In turn, so that a slot is not used again right away. */
 	for (uint32_t i = 0; i < PKT_MAX_PORTS - 1; i++) {
 		slot = 1 + agent->next_slot++ % (PKT_MAX_PORTS - 1);
-		if (agent->ports[slot])
+		if (agent->ports[slot] ||
+		    datapath_slot_is_taken(agent->dp, slot))
 			continue;
 		datapath_zero_counters(agent->dp, slot);
 		return slot;
@@ -240,7 +241,8 @@ static int fill_opts(struct agent *agent, const struct port *port,
 		opts.base = parts.tx_per_queue;
 		opts.fill_max = 2 * max.tx_per_queue;
 		/* No division gives more: see pool_divide(). */
-		opts.out_max = vm->pool.max / 2 + n_queues;
+		opts.out_max = vm->pool.max / 2 + n_queues +
+			       PKT_MAX_QUEUES;
 		opts.copy = UMEM_COPY_AUTO;
 	}
 	id = vswitch_take_queue_id(&agent->vs);

@@ -374,12 +374,23 @@ static bool stale_net(uint16_t vlan, void *arg)
 	return !has_vm(arg, vlan);
 }
 
+static bool stale_dev(int ifindex, void *arg)
+{
+	const struct agent *agent = arg;
+
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++)
+		if (agent->ports[i] && agent->ports[i]->ifindex == ifindex)
+			return false;
+	return true;
+}
+
 void networks_sweep(struct agent *agent)
 {
 	struct datapath_stale stale = {
 		.fdb = stale_fdb,
 		.addr = stale_addr,
 		.net = stale_net,
+		.dev = stale_dev,
 		.arg = agent,
 	};
 

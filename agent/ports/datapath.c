@@ -409,7 +409,7 @@ int datapath_attach(struct datapath *dp, const struct link_info *info,
 	char path[PATH_SIZE];
 	int fd, ret;
 
-	*ret_mode = DATAPATH_NATIVE;
+	*ret_mode = info->xdp_skb ? DATAPATH_SKB : DATAPATH_NATIVE;
 	*ret_taken = take_link(dp, info, prog_fd);
 	if (*ret_taken)
 		return 0;

@@ -54,6 +54,10 @@ uint32_t datapath_sweep_links(struct datapath *dp);
 /* The slot that an earlier process had given this device; 0 = none. */
 uint32_t datapath_old_slot(struct datapath *dp, int ifindex);
 
+/* Whether an earlier process had given @slot to a device, which still counts
+ * as that port until somebody says otherwise. */
+bool datapath_slot_is_taken(struct datapath *dp, uint32_t slot);
+
 /* ---- maps; 0 or a negative errno ---- */
 
 /* Writes a port. */
@@ -102,13 +106,14 @@ int datapath_get_counters(struct datapath *dp, uint32_t slot,
 			  struct port_counters *ret_counters);
 int datapath_zero_counters(struct datapath *dp, uint32_t slot);
 
-/* Deletes what an earlier process left in fdb, vm_addrs and nets, where
+/* Deletes what an earlier process left in fdb, vm_addrs, nets and dev_port, where
  * @stale says so. */
 struct datapath_stale {
 	bool (*fdb)(const struct fdb_key *key, const struct fdb_entry *entry,
 		    void *arg);
 	bool (*addr)(const struct addr_key *key, void *arg);
 	bool (*net)(uint16_t vlan, void *arg);
+	bool (*dev)(int ifindex, void *arg);
 	void *arg;
 };
 uint32_t datapath_sweep_maps(struct datapath *dp,

@@ -25,6 +25,20 @@ uint32_t datapath_old_slot(struct datapath *dp, int ifindex)
 	return val.port < PKT_MAX_PORTS ? val.port : 0;
 }
 
+bool datapath_slot_is_taken(struct datapath *dp, uint32_t slot)
+{
+	struct dev_key key, *prev = NULL;
+	struct dev_port val;
+
+	while (!bpf_map_get_next_key(FD(dp, dev_port), prev, &key)) {
+		if (!bpf_map_lookup_elem(FD(dp, dev_port), &key, &val) &&
+		    val.port == slot)
+			return true;
+		prev = &key;
+	}
+	return false;
+}
+
 int datapath_set_port(struct datapath *dp, uint32_t slot,
 		      const struct port_cfg *cfg)
 {
@@ -277,6 +291,15 @@ static bool visit_net(int fd, const void *key, void *arg)
 	return stale->net(net->vlan, stale->arg);
 }
 
+static bool visit_dev(int fd, const void *key, void *arg)
+{
+	const struct datapath_stale *stale = arg;
+	const struct dev_key *dev = key;
+
+	(void)fd;
+	return stale->dev((int)dev->ifindex, stale->arg);
+}
+
 uint32_t datapath_sweep_maps(struct datapath *dp,
 			     const struct datapath_stale *stale)
 {
@@ -289,6 +312,8 @@ uint32_t datapath_sweep_maps(struct datapath *dp,
 		   visit_addr, arg);
 	n += sweep(FD(dp, nets), sizeof(struct net_key), PKT_MAX_NETS,
 		   visit_net, arg);
+	n += sweep(FD(dp, dev_port), sizeof(struct dev_key), PKT_MAX_PORTS,
+		   visit_dev, arg);
 	sweep(FD(dp, flood), sizeof(struct net_key), PKT_MAX_NETS, visit_net,
 	      arg);
 	return n;

@@ -229,13 +229,26 @@ static void copy_to_host(struct worker *worker, struct packet *p,
 		pop_tag(worker, &outer);
 }
 
+/* A copy for @to, unless what waits for it is all that may. */
+static void flood_copy(struct worker *worker, const struct packet *p,
+		       struct port *to)
+{
+	struct packet copy;
+
+	if (output_room(worker, to) <= worker->out[to->slot].n)
+		worker_count(worker, to->slot, PKT_out_full, 1, p->len);
+	else if (copy_packet(worker, p, &copy))
+		send_to(worker, &copy, to);
+	else
+		worker_count(worker, to->slot, PKT_no_frame, 1, p->len);
+}
+
 /* To every other port of the network; never from an uplink to an uplink. */
 static void flood(struct worker *worker, struct packet *p,
 		  const struct port *in)
 {
 	const struct network *net = vswitch_net(worker->vs, p->meta.vlan);
 	struct port *last = NULL;
-	struct packet copy;
 
 	for (uint32_t i = 0; net && i < net->n_members; i++) {
 		struct port *to = vswitch_port(worker->vs, net->members[i]);
@@ -244,11 +257,8 @@ static void flood(struct worker *worker, struct packet *p,
 		    (to->kind == PORT_UPLINK && in->kind == PORT_UPLINK))
 			continue;
 		/* One behind, so that the last gets the packet itself. */
-		if (last && copy_packet(worker, p, &copy))
-			send_to(worker, &copy, last);
-		else if (last)
-			worker_count(worker, last->slot, PKT_no_frame, 1,
-				     p->len);
+		if (last)
+			flood_copy(worker, p, last);
 		last = to;
 	}
 	if (last)
