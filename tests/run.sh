@@ -60,12 +60,19 @@ list_checks() {
 
 # With the sanitizers.
 list_programs() {
-	local f name
+	local f name program
 
 	for f in "$TOP"/tests/unit/test_*.c; do
 		name=$(basename "$f" .c)
-		add "unit/$name" build/san any 300 \
-			"'$TOP/build-san/tests/unit/$name'"
+		program="'$TOP/build-san/tests/unit/$name'"
+		if [[ $name = *_huge ]]; then
+			# With huge pages, which the lab can reserve.
+			add "unit/$name" build/san root 300 \
+				". '$TOP/tests/lab/lab.sh'; lab_trap
+				lab_host_prepare; $program"
+			continue
+		fi
+		add "unit/$name" build/san any 300 "$program"
 	done
 	for f in "$TOP"/tests/bpf/test_*.c; do
 		name=$(basename "$f" .c)
