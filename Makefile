@@ -56,6 +56,7 @@ TOOLS	:= $(patsubst %.c,$(B)/%,$(wildcard tests/tools/*.c tests/bench/*.c))
 TOOLS	:= $(filter-out %.bpf,$(TOOLS))
 TOOL_BPF := $(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.bpf.c))
 UNIT	:= $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
+FRONT_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/front/*.c))
 BPFTEST	:= $(patsubst %.c,$(B)/%,$(wildcard tests/bpf/test_*.c))
 FUZZ	:= $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
 MAN	:= $(patsubst configs/man/%,$(B)/man/%,$(wildcard configs/man/*.[0-9])) \
@@ -143,8 +144,13 @@ $(B)/pktctl: $(B)/agent/pktctl.o $(B)/libagent.a
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
 
+# The vhost-user front-end of tests and benchmarks.
+$(B)/libfront.a: $(FRONT_OBJ)
+	@echo "  AR      $@"
+	$(Q)rm -f $@ && ar rcs $@ $^
+
 # Warnings of tests' and tools' own; they are built like the product.
-$(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libagent.a
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libagent.a $(B)/libfront.a
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(LIBS) -o $@
 
@@ -152,11 +158,11 @@ $(B)/tests/bpf/%: $(B)/tests/bpf/%.o $(B)/libagent.a
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(LIBS) -o $@
 
-$(B)/tests/tools/%: $(B)/tests/tools/%.o
+$(B)/tests/tools/%: $(B)/tests/tools/%.o $(B)/libfront.a
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -lxdp -lbpf -ljansson -lm -o $@
 
-$(B)/tests/bench/%: $(B)/tests/bench/%.o
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libfront.a
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -lxdp -lbpf -ljansson -lm -o $@
 
@@ -202,7 +208,8 @@ bench: agent tools
 
 # ---- for tools that read C ----
 
-C_SRC	:= $(MAINS) $(LIB_SRC) $(wildcard tests/unit/*.c tests/tools/*.c) \
+C_SRC	:= $(MAINS) $(LIB_SRC) $(wildcard tests/unit/*.c tests/tools/*.c \
+	   tests/front/*.c) \
 	   $(filter-out %.bpf.c,$(wildcard tests/bpf/*.c tests/bench/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/*.c)
 ALL_BPF	:= $(BPF_SRC) $(wildcard tests/bpf/*.bpf.c tests/bench/*.bpf.c)
