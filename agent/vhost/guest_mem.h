@@ -24,6 +24,8 @@
 #include "base/base.h"
 
 #define GUEST_MAX_REGIONS	32
+/* Address space that one guest may take here. */
+#define GUEST_MAX_BYTES		(1ull << 42)
 
 struct guest_region {
 	uint64_t gpa;			/* guest physical address */
@@ -33,14 +35,15 @@ struct guest_region {
 	char *host;			/* A: where it begins here; NULL: not
 					 * mapped yet */
 	void *map;			/* A: owned mapping, from offset 0 */
-	size_t map_size;
+	size_t map_size;		/* of the mapping, once it is there */
 	int fd;				/* owned */
 };
 
 /* The dirty log: a bit per 4-KiB page of guest physical memory. */
 struct dirty_log {
-	uint8_t *base;			/* where page 0's bit is */
+	uint8_t *base;			/* where page 0's bit is; NULL: off */
 	uint64_t size;			/* bytes of the bitmap */
+	uint64_t offset;		/* of the bitmap in the mapping */
 	void *map;			/* owned mapping */
 	size_t map_size;
 };
@@ -49,7 +52,7 @@ struct guest_mem {
 	bool broken;			/* A: a file has shrunk */
 	uint32_t n_regions;
 	struct guest_region regions[GUEST_MAX_REGIONS];	/* by gpa */
-	struct dirty_log log;		/* base NULL: no log */
+	struct dirty_log log;
 };
 
 /* Worker: maps @region if it is not; its address here, or NULL (then the
@@ -133,8 +136,9 @@ struct guest_region_spec {
 struct guest_mem *guest_mem_new(void);
 
 /* Adds a region of @fd, which becomes the memory's also on failure. 0; -EINVAL:
- * empty, overflowing, overlapping another, or larger than its file; -ENOSPC:
- * too many; with words in @why. */
+ * empty, overflowing, overlapping another, not covered by the log, larger than
+ * its file, or the file is not one of a memory file system, open for reading
+ * and writing; -ENOSPC: too many, or GUEST_MAX_BYTES; with words in @why. */
 int guest_mem_add(struct guest_mem *mem, const struct guest_region_spec *spec,
 		  int fd, char *why, size_t why_size);
 
@@ -142,9 +146,18 @@ int guest_mem_add(struct guest_mem *mem, const struct guest_region_spec *spec,
 int guest_mem_del(struct guest_mem *mem, const struct guest_region_spec *spec);
 
 /* Sets the log: @size bytes at @offset of @fd (closed in any case), or none with
- * fd -1. 0 or a negative errno with words in @why. */
+ * fd -1; it is off then. 0; -EINVAL: larger than its file, or it does not cover
+ * all regions; or another negative errno; with words in @why. */
 int guest_mem_set_log(struct guest_mem *mem, int fd, uint64_t offset,
 		      uint64_t size, char *why, size_t why_size);
+
+/* Switches the log on or off; nothing if none is set. */
+void guest_mem_use_log(struct guest_mem *mem, bool on);
+
+/* @mem, which has none, gets the log of @from, on or off as it is. 0, or -EINVAL
+ * with words in @why: it does not cover all of @mem's regions. */
+int guest_mem_take_log(struct guest_mem *mem, struct guest_mem *from, char *why,
+		       size_t why_size);
 
 /* Unmaps and closes everything. NULL is allowed. */
 void guest_mem_free(struct guest_mem *mem);
