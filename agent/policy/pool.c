@@ -13,9 +13,9 @@ int pool_divide(uint32_t frames, uint32_t n_uplink_queues,
 	struct pool_parts parts;
 
 	parts.rx_per_queue = round_down_pow2(frames / 2 / n_up);
-	parts.tx_per_queue = frames / 4 / n_own_queues;
+	parts.tx_per_queue = n_own_queues ? frames / 4 / n_own_queues : 0;
 	if (parts.rx_per_queue < POOL_MIN_RING ||
-	    parts.tx_per_queue < POOL_MIN_RING)
+	    (n_own_queues && parts.tx_per_queue < POOL_MIN_RING))
 		return -EINVAL;
 	parts.out = frames - parts.rx_per_queue * n_up -
 		    parts.tx_per_queue * n_own_queues;

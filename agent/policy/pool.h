@@ -30,8 +30,10 @@ struct pool_parts {
 /*
  * Divides @frames: half to receive from the uplink, rounded down to rings of a
  * power of two, so that the kernel holds the VM to them from the first packet
- * on; a quarter posted on its own device; the rest on the way to the VM. 0;
- * -EINVAL: too few for so many queues (POOL_MIN_RING each).
+ * on; a quarter posted on its own device; the rest on the way to the VM. A
+ * vhost-user VM has no queues of its own to post on (@n_own_queues 0): that
+ * quarter is for packets on the way to it, too. 0; -EINVAL: too few for so many
+ * queues (POOL_MIN_RING each).
  */
 int pool_divide(uint32_t frames, uint32_t n_uplink_queues,
 		uint32_t n_own_queues, struct pool_parts *ret_parts);

@@ -13,7 +13,7 @@ static void test_parts_add_up(void **state)
 	(void)state;
 	for (int i = 0; i < 200000; i++) {
 		uint32_t n_up = unit_below(&seed, PKT_MAX_QUEUES + 1);
-		uint32_t n_own = 1 + unit_below(&seed, PKT_MAX_QUEUES);
+		uint32_t n_own = unit_below(&seed, PKT_MAX_QUEUES + 1);
 		uint32_t frames = unit_below(&seed, i % 2 ? 1024 : 1u << 20);
 		uint32_t up = n_up ? n_up : 1;
 		struct pool_parts p, untouched;
@@ -27,7 +27,7 @@ static void test_parts_add_up(void **state)
 			assert_int_equal(err, -EINVAL);
 			assert_memory_equal(&p, &untouched, sizeof(p));
 			assert_true(frames / 2 / up < POOL_MIN_RING ||
-				    frames / 4 / n_own < POOL_MIN_RING);
+				    frames / 4 < POOL_MIN_RING * n_own);
 			continue;
 		}
 		n_taken++;
@@ -39,7 +39,8 @@ static void test_parts_add_up(void **state)
 		assert_true((uint64_t)p.rx_per_queue * 2 * up >
 			    frames / 2 - up);
 		assert_true(p.rx_per_queue >= POOL_MIN_RING);
-		assert_true(p.tx_per_queue >= POOL_MIN_RING);
+		assert_true(n_own == 0 ? p.tx_per_queue == 0
+				       : p.tx_per_queue >= POOL_MIN_RING);
 		assert_true(p.out >= frames / 4);
 		assert_true((uint64_t)p.rx_per_queue * up <= frames / 2);
 	}
@@ -72,6 +73,18 @@ static void test_values(void **state)
 	assert_int_equal(pool_divide(32, 3, 1, &p), -EINVAL);
 	assert_int_equal(pool_divide(32, 2, 2, &p), -EINVAL);
 	assert_int_equal(pool_divide(0, 0, 1, &p), -EINVAL);
+
+	/* No queues to post on: half to receive, half on the way. */
+	assert_int_equal(pool_divide(1024, 1, 0, &p), 0);
+	assert_int_equal(p.rx_per_queue, 512);
+	assert_int_equal(p.out, 512);
+	assert_int_equal(p.tx_per_queue, 0);
+	assert_int_equal(pool_divide(1000, 0, 0, &p), 0);
+	assert_int_equal(p.rx_per_queue, 256);
+	assert_int_equal(p.out, 744);
+	assert_int_equal(p.tx_per_queue, 0);
+	assert_int_equal(pool_divide(16, 1, 0, &p), 0);
+	assert_int_equal(pool_divide(15, 1, 0, &p), -EINVAL);
 }
 
 /* ---- admission ---- */
