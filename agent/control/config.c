@@ -173,6 +173,8 @@ static int read_items(struct reader *r, const struct schema_key *key,
 
 	if (config_node_is_null(node) && key->min_items == 0)
 		return 0;
+	if (!list && key->min_items > 1)
+		return refuse(r, key, node, false, NULL);
 	if (n < key->min_items || n > key->max_items)
 		return refuse_count(r, key, node);
 	if (key->heap && n > 0) {
@@ -409,6 +411,39 @@ static void set_pool_max(struct config_pool *pool)
 		pool->max *= 2;
 }
 
+/* Whether the file has the key @name of the device of VM @i. */
+static bool has_device_key(const struct config_tree *tree, uint32_t i,
+			   const char *name)
+{
+	char path[64];
+	size_t len;
+
+	snprintf(path, sizeof(path), "vms[%u].device.%s", i, name);
+	config_tree_find(tree, path, &len);
+	return path[len] == '\0';
+}
+
+/* Each is on only if the one before is. */
+static void set_offloads(struct config_vhost *vhost,
+			 const struct config_tree *tree, uint32_t i)
+{
+	if (!has_device_key(tree, i, "offloads.tso"))
+		vhost->tso = vhost->csum;
+	if (!has_device_key(tree, i, "offloads.gro"))
+		vhost->gro = vhost->tso;
+}
+
+/* config_check() sees to it that it is one of them. */
+static void set_bypass_kind(struct config_bypass *rule)
+{
+	if (rule->class_pos.line)
+		rule->kind = BYPASS_CLASS;
+	else if (rule->vlan_pos.line)
+		rule->kind = BYPASS_VLAN;
+	else
+		rule->kind = BYPASS_VMS;
+}
+
 /* ---- public ---- */
 
 static int read_tree(const struct config_tree *tree, struct config *config,
@@ -426,8 +461,12 @@ static int read_tree(const struct config_tree *tree, struct config *config,
 	err = set_control_path(config, tree, error);
 	if (err)
 		return err;
-	for (uint32_t i = 0; i < config->n_vms; i++)
+	for (uint32_t i = 0; i < config->n_vms; i++) {
 		set_pool_max(&config->vms[i].pool);
+		set_offloads(&config->vms[i].device.vhost, tree, i);
+	}
+	for (uint32_t i = 0; i < config->n_bypass; i++)
+		set_bypass_kind(&config->bypass[i]);
 	return config_check(config, tree, error);
 }
 
@@ -527,6 +566,9 @@ void config_free(struct config *config)
 		return;
 	for (uint32_t i = 0; i < config->n_vms; i++)
 		free(config->vms[i].addrs);
+	for (uint32_t i = 0; i < config->n_bypass; i++)
+		free(config->bypass[i].vms);
+	free(config->bypass);
 	free(config->vms);
 	free(config->uplinks);
 	free(config->fdb_statics);
@@ -538,4 +580,34 @@ bool config_uplink_has_vlan(const struct config_uplink *uplink, uint16_t vlan)
 {
 	return vlan <= PKT_VLAN_MAX &&
 	       (uplink->vlans[vlan / 8] >> vlan % 8 & 1) != 0;
+}
+
+static bool names_vm(const struct config_bypass *rule, const char *name)
+{
+	for (uint32_t i = 0; i < rule->n_vms; i++)
+		if (strcmp(rule->vms[i], name) == 0)
+			return true;
+	return false;
+}
+
+bool config_bypass_allows(const struct config *config,
+			  const struct config_vm *from,
+			  const struct config_vm *to, uint32_t *ret_rule)
+{
+	if (from->device.type != DEVICE_VHOST_USER ||
+	    to->device.type != DEVICE_VHOST_USER || from->vlan != to->vlan ||
+	    strcmp(from->name, to->name) == 0)
+		return false;
+	for (uint32_t i = 0; i < config->n_bypass; i++) {
+		const struct config_bypass *rule = &config->bypass[i];
+
+		if (rule->kind == BYPASS_VMS ? names_vm(rule, from->name) &&
+						       names_vm(rule, to->name)
+		    : rule->kind == BYPASS_VLAN ? rule->vlan == from->vlan
+						: rule->class == from->class) {
+			*ret_rule = i;
+			return true;
+		}
+	}
+	return false;
 }

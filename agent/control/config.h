@@ -23,10 +23,13 @@
 #define CONFIG_MAX_VMS		240
 #define CONFIG_MAX_MACS		16	/* per VM */
 #define CONFIG_MAX_WORKERS	16
+#define CONFIG_MAX_PAIRS	16	/* queue pairs of a vhost-user VM */
+#define CONFIG_MAX_BYPASS	256	/* rules */
 
 enum config_way { WAY_KERNEL, WAY_AGENT };
 enum config_want { WANT_AUTO, WANT_REQUIRE, WANT_OFF };
-enum config_device_type { DEVICE_VETH, DEVICE_TAP };
+enum config_device_type { DEVICE_VETH, DEVICE_TAP, DEVICE_VHOST_USER };
+enum config_socket { SOCKET_CLIENT, SOCKET_SERVER };
 
 /* Where a key stands, for messages that come up after loading ("the device
  * does not exist"). Line and column count from 1; 0 = the key is absent. */
@@ -58,9 +61,29 @@ struct config_uplink {
 	struct config_pos device_pos;
 };
 
+/* A vhost-user VM: the socket to its front-end, and what it is offered. */
+struct config_vhost {
+	char socket[108];		/* absolute path */
+	enum config_socket mode;	/* who we are at it */
+	uint32_t socket_mode;		/* server: permission bits */
+	uint32_t queues;		/* queue pairs, at most */
+	/* Who may be at the other end. */
+	uid_t allow_uid;		/* (uid_t)-1 = anybody */
+	char allow_cgroup[256];		/* end of its path; empty = any */
+	/* Offered; tso only with csum, gro only with tso. */
+	bool csum;
+	bool tso;
+	bool gro;
+	/* The guest is called after so many packets, or when the first of them
+	 * has waited so long. 1 and 0: at once. */
+	uint32_t call_packets;
+	uint32_t call_us;
+	struct config_pos socket_pos;
+};
+
 struct config_device {
 	enum config_device_type type;
-	char name[IFNAMSIZ];		/* on the host */
+	char name[IFNAMSIZ];		/* on the host; vhost-user: empty */
 	bool create;
 	/* veth only: the other end. netns is a name below /run/netns or an
 	 * absolute path; empty = not told. */
@@ -69,6 +92,7 @@ struct config_device {
 	/* tap only */
 	uid_t owner;			/* (uid_t)-1 = anybody */
 	bool vnet_hdr;			/* accept readers that use vnet headers */
+	struct config_vhost vhost;	/* vhost-user only */
 	struct config_pos pos;
 	struct config_pos name_pos;
 };
@@ -103,6 +127,20 @@ struct config_fdb_static {
 	uint16_t vlan;
 	char port[CONFIG_NAME_MAX];	/* name of an uplink or VM */
 	struct config_pos pos;
+};
+
+/* Which pairs of vhost-user VMs may pass the switch by: one of the three. */
+enum config_bypass_kind { BYPASS_VMS, BYPASS_VLAN, BYPASS_CLASS };
+
+struct config_bypass {
+	enum config_bypass_kind kind;
+	/* Any two of these, both ways. All are in one network. */
+	char (*vms)[CONFIG_NAME_MAX];	/* owned */
+	uint32_t n_vms;
+	uint16_t vlan;			/* any two VMs in this network */
+	uint8_t class;			/* from VMs of this class to any */
+	struct config_pos pos;
+	struct config_pos vms_pos, vlan_pos, class_pos;
 };
 
 struct config {
@@ -145,6 +183,8 @@ struct config {
 	uint32_t n_uplinks;
 	struct config_vm *vms;		/* owned */
 	uint32_t n_vms;
+	struct config_bypass *bypass;	/* owned */
+	uint32_t n_bypass;
 };
 
 /*
@@ -168,6 +208,15 @@ void config_free(struct config *config);
 
 /* Whether @uplink carries network @vlan. */
 bool config_uplink_has_vlan(const struct config_uplink *uplink, uint16_t vlan);
+
+/*
+ * Whether a rule lets packets from @from go straight to @to: both are
+ * vhost-user VMs of one network. *ret_rule: the first such rule, an index in
+ * config->bypass. The rules are @config's, the VMs may be of another one.
+ */
+bool config_bypass_allows(const struct config *config,
+			  const struct config_vm *from,
+			  const struct config_vm *to, uint32_t *ret_rule);
 
 /* Prints the list of keys in mdoc(7), for pktagent.yaml(5). */
 void config_print_keys_mdoc(void);

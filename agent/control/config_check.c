@@ -11,15 +11,8 @@
 #include <string.h>
 
 #include "control/config_check.h"
+#include "control/config_check_private.h"
 #include "control/schema.h"
-
-#define CHECK_PATH_MAX 64
-
-struct check {
-	const struct config *config;
-	const struct config_tree *tree;
-	const struct config_error *error;
-};
 
 /* The node at @path or the nearest above it. Cuts a [0] off that is not in the
  * file, because the list of one is written as a single value. */
@@ -35,13 +28,8 @@ static const struct config_node *find(const struct check *c, char *path,
 	return node;
 }
 
-/* The error about the key at @path. @absent: what to show as its value if it
- * is not in the file. */
-static int fail(const struct check *c, const char *path, const char *absent,
-		const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-
-static int fail(const struct check *c, const char *path, const char *absent,
-		const char *fmt, ...)
+int config_check_fail(const struct check *c, const char *path,
+		      const char *absent, const char *fmt, ...)
 {
 	char shown[CHECK_PATH_MAX];
 	char value[CONFIG_QUOTE_SIZE];
@@ -60,11 +48,12 @@ static int fail(const struct check *c, const char *path, const char *absent,
 	else if (node->kind == NODE_SCALAR)
 		config_error_quote(node->text, node->len, value, sizeof(value));
 	else
-		snprintf(value, sizeof(value), "a list");
+		snprintf(value, sizeof(value), "%s",
+			 node->kind == NODE_LIST ? "a list" : "a mapping");
 	return config_error_set(c->error, node->pos, shown, value, "%s", what);
 }
 
-static int line_of(const struct check *c, char *path)
+int config_check_line(const struct check *c, char *path)
 {
 	const char *rest;
 
@@ -151,9 +140,10 @@ static int claims_settle(const struct check *c, struct claims *claims,
 	if (second) {
 		claim_path(first, taken, sizeof(taken));
 		claim_path(second, path, sizeof(path));
-		line = line_of(c, taken);
-		err = fail(c, path, "", "is already %s (line %d); %s", taken,
-			   line, why);
+		line = config_check_line(c, taken);
+		err = config_check_fail(c, path, "",
+					"is already %s (line %d); %s", taken,
+					line, why);
 	}
 	free(claims->claims);
 	return err;
@@ -196,8 +186,10 @@ static int check_devices(const struct check *c)
 		memcpy(claim_add(&claims, "uplinks[].device", i, 0)->key,
 		       config->uplinks[i].device, IFNAMSIZ);
 	for (uint32_t i = 0; i < config->n_vms; i++)
-		memcpy(claim_add(&claims, "vms[].device.name", i, 0)->key,
-		       config->vms[i].device.name, IFNAMSIZ);
+		if (config->vms[i].device.name[0])
+			memcpy(claim_add(&claims, "vms[].device.name", i, 0)
+				       ->key,
+			       config->vms[i].device.name, IFNAMSIZ);
 	return claims_settle(c, &claims,
 			     "each uplink and VM needs a device of its own");
 }
@@ -272,10 +264,11 @@ static int check_addrs(const struct check *c)
 		n += config->vms[i].n_addrs;
 		snprintf(path, sizeof(path), "vms[%u].addresses", i);
 		if (n > PKT_MAX_ADDRS)
-			return fail(c, path, "",
-				    "makes %u addresses of all VMs together; "
-				    "at most %d are possible",
-				    n, PKT_MAX_ADDRS);
+			return config_check_fail(
+				c, path, "",
+				"makes %u addresses of all VMs together; "
+				"at most %d are possible",
+				n, PKT_MAX_ADDRS);
 	}
 	err = claims_init(c, &claims, n);
 	if (err)
@@ -284,45 +277,6 @@ static int check_addrs(const struct check *c)
 		claim_addrs(&claims, &config->vms[i], i);
 	return claims_settle(c, &claims,
 			     "an address may stand once in a network (vlan)");
-}
-
-static bool same_netns(const char *a, const char *b)
-{
-	static const char dir[] = "/run/netns/";
-
-	if (strncmp(a, dir, strlen(dir)) == 0)
-		a += strlen(dir);
-	if (strncmp(b, dir, strlen(dir)) == 0)
-		b += strlen(dir);
-	return strcmp(a, b) == 0;
-}
-
-static int check_peers(const struct check *c)
-{
-	const struct config_vm *vms = c->config->vms;
-	char path[CHECK_PATH_MAX];
-	char taken[CHECK_PATH_MAX];
-
-	for (uint32_t i = 0; i < c->config->n_vms; i++) {
-		for (uint32_t j = 0; j < i; j++) {
-			const struct config_device *a = &vms[i].device;
-			const struct config_device *b = &vms[j].device;
-			int line;
-
-			if (!a->peer[0] || strcmp(a->peer, b->peer) != 0 ||
-			    !same_netns(a->netns, b->netns))
-				continue;
-			snprintf(path, sizeof(path), "vms[%u].device.peer", i);
-			snprintf(taken, sizeof(taken), "vms[%u].device.peer",
-				 j);
-			line = line_of(c, taken);
-			return fail(c, path, "",
-				    "is already %s (line %d) in the same "
-				    "netns; each VM needs a peer of its own",
-				    taken, line);
-		}
-	}
-	return 0;
 }
 
 static int check_uplink_vlans(const struct check *c)
@@ -345,70 +299,19 @@ static int check_uplink_vlans(const struct check *c)
 			if (n == 0)
 				continue;
 			snprintf(path, sizeof(path), "uplinks[%u].vlans", i);
-			return fail(c, path, "all (default)",
-				    "has %u VLAN(s), the first is %u, in "
-				    "common with uplinks[%u].vlans; a VLAN "
-				    "has one uplink: give each uplink a "
-				    "vlans list of its own",
-				    n, first, j);
+			return config_check_fail(
+				c, path, "all (default)",
+				"has %u VLAN(s), the first is %u, in "
+				"common with uplinks[%u].vlans; a VLAN "
+				"has one uplink: give each uplink a "
+				"vlans list of its own",
+				n, first, j);
 		}
 	}
 	return 0;
 }
 
 /* ---- keys of one VM that go together ---- */
-
-static int check_veth(const struct check *c, uint32_t i)
-{
-	const struct config_device *device = &c->config->vms[i].device;
-	char path[CHECK_PATH_MAX];
-	size_t len;
-
-	if (device->create && !device->peer[0]) {
-		snprintf(path, sizeof(path), "vms[%u].device.peer", i);
-		return fail(c, path, "missing",
-			    "is required with \"create: true\": the name that "
-			    "the other end of the veth pair gets");
-	}
-	if (device->peer[0] && !device->netns[0]) {
-		snprintf(path, sizeof(path), "vms[%u].device.netns", i);
-		return fail(c, path, "missing",
-			    "is required with peer: the network namespace "
-			    "that the peer is in, or is put into");
-	}
-	if (device->netns[0] && !device->peer[0]) {
-		snprintf(path, sizeof(path), "vms[%u].device.peer", i);
-		return fail(c, path, "missing",
-			    "is required with netns: the name of the other "
-			    "end of the veth pair in that namespace");
-	}
-	snprintf(path, sizeof(path), "vms[%u].device.owner", i);
-	config_tree_find(c->tree, path, &len);
-	if (!path[len])
-		return fail(c, path, "",
-			    "is for taps only, and this device is a veth: "
-			    "remove it");
-	if (device->vnet_hdr) {
-		snprintf(path, sizeof(path), "vms[%u].device.vnet_hdr", i);
-		return fail(c, path, "",
-			    "is for taps only, and this device is a veth: "
-			    "remove it");
-	}
-	return 0;
-}
-
-static int check_tap(const struct check *c, uint32_t i)
-{
-	const struct config_device *device = &c->config->vms[i].device;
-	char path[CHECK_PATH_MAX];
-
-	if (!device->peer[0] && !device->netns[0])
-		return 0;
-	snprintf(path, sizeof(path), "vms[%u].device.%s", i,
-		 device->peer[0] ? "peer" : "netns");
-	return fail(c, path, "",
-		    "is for veths only, and this device is a tap: remove it");
-}
 
 static int check_vm(const struct check *c, uint32_t i)
 {
@@ -417,21 +320,21 @@ static int check_vm(const struct check *c, uint32_t i)
 
 	if (vm->guest_tags && vm->vlan == PKT_VLAN_NONE) {
 		snprintf(path, sizeof(path), "vms[%u].guest_tags", i);
-		return fail(c, path, "",
-			    "needs a vlan from 1 to %d: in network 0 the VM's "
-			    "own tags would be other networks",
-			    PKT_VLAN_MAX);
+		return config_check_fail(
+			c, path, "",
+			"needs a vlan from 1 to %d: in network 0 the VM's "
+			"own tags would be other networks",
+			PKT_VLAN_MAX);
 	}
 	if (vm->pool.max < vm->pool.initial) {
 		snprintf(path, sizeof(path), "vms[%u].pool.max", i);
-		return fail(c, path, "",
-			    "must not be less than pool.initial, which is %u "
-			    "frames",
-			    vm->pool.initial);
+		return config_check_fail(
+			c, path, "",
+			"must not be less than pool.initial, which is %u "
+			"frames",
+			vm->pool.initial);
 	}
-	if (vm->device.type == DEVICE_TAP)
-		return check_tap(c, i);
-	return check_veth(c, i);
+	return config_check_device(c, i);
 }
 
 /* ---- the forwarding table ---- */
@@ -454,14 +357,16 @@ static const struct config_vm *find_vm(const struct config *config,
 	return NULL;
 }
 
-/* Writes a hint on the port that @name may have been meant to be. */
+/* Writes a hint on the port, not an uplink if @vms, that @name may have been
+ * meant to be. */
 static void suggest_port(const struct config *config, const char *name,
-			 char *ret, size_t size)
+			 bool vms, char *ret, size_t size)
 {
 	const char *nearest = NULL;
 	unsigned int best = CONFIG_NAME_MAX;
 
-	for (uint32_t i = 0; i < config->n_uplinks + config->n_vms; i++) {
+	for (uint32_t i = vms ? config->n_uplinks : 0;
+	     i < config->n_uplinks + config->n_vms; i++) {
 		const char *port =
 			i < config->n_uplinks
 				? config->uplinks[i].name
@@ -488,21 +393,80 @@ static int check_static(const struct check *c, uint32_t i)
 	char hint[CONFIG_NAME_MAX + 32];
 
 	if (!uplink && !vm) {
-		suggest_port(c->config, entry->port, hint, sizeof(hint));
+		suggest_port(c->config, entry->port, false, hint, sizeof(hint));
 		snprintf(path, sizeof(path), "fdb.static[%u].port", i);
-		return fail(c, path, "", "no uplink or VM has this name%s",
-			    hint);
+		return config_check_fail(
+			c, path, "", "no uplink or VM has this name%s", hint);
 	}
 	snprintf(path, sizeof(path), "fdb.static[%u].vlan", i);
 	if (vm && vm->vlan != entry->vlan)
-		return fail(c, path, "0 (default)",
-			    "must be %u, the network of VM \"%s\"", vm->vlan,
-			    vm->name);
+		return config_check_fail(c, path, "0 (default)",
+					 "must be %u, the network of VM \"%s\"",
+					 vm->vlan, vm->name);
 	if (uplink && !config_uplink_has_vlan(uplink, entry->vlan))
-		return fail(c, path, "0 (default)",
-			    "must be one of the vlans of uplink \"%s\"",
-			    uplink->name);
+		return config_check_fail(
+			c, path, "0 (default)",
+			"must be one of the vlans of uplink \"%s\"",
+			uplink->name);
 	return 0;
+}
+
+/* ---- bypass ---- */
+
+/* VM @j that rule @i names. */
+static int check_bypass_vm(const struct check *c, uint32_t i, uint32_t j)
+{
+	const struct config_bypass *rule = &c->config->bypass[i];
+	const struct config_vm *vm = find_vm(c->config, rule->vms[j]);
+	const struct config_vm *first = find_vm(c->config, rule->vms[0]);
+	char path[CHECK_PATH_MAX];
+	char hint[CONFIG_NAME_MAX + 32];
+
+	snprintf(path, sizeof(path), "bypass[%u].vms[%u]", i, j);
+	if (!vm) {
+		suggest_port(c->config, rule->vms[j], true, hint, sizeof(hint));
+		return config_check_fail(c, path, "", "no VM has this name%s",
+					 hint);
+	}
+	if (vm->device.type != DEVICE_VHOST_USER)
+		return config_check_fail(
+			c, path, "",
+			"is no vhost-user VM (device.type); only packets "
+			"between guests' rings can pass the switch by");
+	for (uint32_t k = 0; k < j; k++)
+		if (strcmp(rule->vms[k], vm->name) == 0)
+			return config_check_fail(
+				c, path, "",
+				"is already bypass[%u].vms[%u]; name each "
+				"VM once",
+				i, k);
+	if (vm->vlan != first->vlan)
+		return config_check_fail(
+			c, path, "",
+			"is in network (vlan) %u, but \"%s\" in %u; the "
+			"VMs of a rule must be in one",
+			vm->vlan, first->name, first->vlan);
+	return 0;
+}
+
+static int check_bypass(const struct check *c, uint32_t i)
+{
+	const struct config_bypass *rule = &c->config->bypass[i];
+	int n = !!rule->vms_pos.line + !!rule->vlan_pos.line +
+		!!rule->class_pos.line;
+	char path[CHECK_PATH_MAX];
+	int err = 0;
+
+	snprintf(path, sizeof(path), "bypass[%u]", i);
+	if (n != 1)
+		return config_check_fail(
+			c, path, "",
+			"must have one of the keys vms, vlan and class, "
+			"and has %d; write a rule for each",
+			n);
+	for (uint32_t j = 0; j < rule->n_vms && !err; j++)
+		err = check_bypass_vm(c, i, j);
+	return err;
 }
 
 /* ---- memory ---- */
@@ -516,11 +480,12 @@ static int check_mtu(const struct check *c, const char *path, uint32_t mtu)
 
 	if (mtu <= max)
 		return 0;
-	return fail(c, path, "1500 (default)",
-		    "does not fit: a frame of %u bytes (memory.frame_size) "
-		    "less %u for headroom and headers holds an MTU of at most "
-		    "%u",
-		    c->config->frame_size, used, max);
+	return config_check_fail(
+		c, path, "1500 (default)",
+		"does not fit: a frame of %u bytes (memory.frame_size) "
+		"less %u for headroom and headers holds an MTU of at most "
+		"%u",
+		c->config->frame_size, used, max);
 }
 
 static int check_mtus(const struct check *c)
@@ -562,14 +527,15 @@ static int check_frames(const struct check *c)
 	if (sum <= config->frames)
 		return 0;
 	snprintf(absent, sizeof(absent), "%u (default)", config->frames);
-	return fail(c, "memory.frames", absent,
-		    "must be at least %llu: %llu (pool.initial of %u VMs) + "
-		    "%llu (out_max of the uplinks) + %llu (reserve of the "
-		    "uplinks, times queues) + %d (agent); raise it, or lower "
-		    "one of these",
-		    (unsigned long long)sum, (unsigned long long)pools,
-		    config->n_vms, (unsigned long long)out,
-		    (unsigned long long)reserve, CONFIG_AGENT_FRAMES);
+	return config_check_fail(
+		c, "memory.frames", absent,
+		"must be at least %llu: %llu (pool.initial of %u VMs) + "
+		"%llu (out_max of the uplinks) + %llu (reserve of the "
+		"uplinks, times queues) + %d (agent); raise it, or lower "
+		"one of these",
+		(unsigned long long)sum, (unsigned long long)pools,
+		config->n_vms, (unsigned long long)out,
+		(unsigned long long)reserve, CONFIG_AGENT_FRAMES);
 }
 
 /* ---- the rest ---- */
@@ -584,10 +550,11 @@ static int check_cores(const struct check *c)
 			if (config->cores[i] != config->cores[j])
 				continue;
 			snprintf(path, sizeof(path), "workers.cores[%u]", i);
-			return fail(c, path, "",
-				    "is already workers.cores[%u]; a CPU has "
-				    "one worker",
-				    j);
+			return config_check_fail(
+				c, path, "",
+				"is already workers.cores[%u]; a CPU has "
+				"one worker",
+				j);
 		}
 	}
 	return 0;
@@ -597,9 +564,10 @@ int config_check(const struct config *config, const struct config_tree *tree,
 		 const struct config_error *error)
 {
 	static int (*const checks[])(const struct check *c) = {
-		check_cores,	    check_names, check_devices,
-		check_peers,	    check_macs,	 check_addrs,
-		check_uplink_vlans, check_mtus,	 check_frames,
+		check_cores,	    check_names,	  check_devices,
+		config_check_peers, config_check_sockets, check_macs,
+		check_addrs,	    check_uplink_vlans,	  check_mtus,
+		check_frames,
 	};
 	struct check c = { .config = config, .tree = tree, .error = error };
 	int err = 0;
@@ -610,5 +578,7 @@ int config_check(const struct config *config, const struct config_tree *tree,
 		err = check_vm(&c, i);
 	for (uint32_t i = 0; i < config->n_fdb_statics && !err; i++)
 		err = check_static(&c, i);
+	for (uint32_t i = 0; i < config->n_bypass && !err; i++)
+		err = check_bypass(&c, i);
 	return err;
 }

@@ -368,6 +368,7 @@ int config_value_read(const struct schema_key *key, const char *text, void *dst,
 		return read_choice(key, text, dst);
 	case SCHEMA_NAME:
 	case SCHEMA_PORT:
+	case SCHEMA_VM:
 		return read_name(key, text, dst, ret_why);
 	case SCHEMA_IFNAME:
 		return read_ifname(key, text, dst, ret_why);

@@ -21,7 +21,9 @@
 
 static const char *const want_choices[] = { "auto", "require", "off", NULL };
 static const char *const way_choices[] = { "kernel", "agent", NULL };
-static const char *const device_choices[] = { "veth", "tap", NULL };
+static const char *const device_choices[] = { "veth", "tap", "vhost-user",
+					      NULL };
+static const char *const socket_choices[] = { "client", "server", NULL };
 static const char *const level_choices[] = { "error", "warning", "info",
 					     "debug", NULL };
 static const char *const frame_choices[] = { "2048", "4096", NULL };
@@ -30,7 +32,9 @@ static const char *const frame_choices[] = { "2048", "4096", NULL };
 _Static_assert(WANT_AUTO == 0 && WANT_REQUIRE == 1 && WANT_OFF == 2,
 	       "want_choices");
 _Static_assert(WAY_KERNEL == 0 && WAY_AGENT == 1, "way_choices");
-_Static_assert(DEVICE_VETH == 0 && DEVICE_TAP == 1, "device_choices");
+_Static_assert(DEVICE_VETH == 0 && DEVICE_TAP == 1 && DEVICE_VHOST_USER == 2,
+	       "device_choices");
+_Static_assert(SOCKET_CLIENT == 0 && SOCKET_SERVER == 1, "socket_choices");
 _Static_assert(LOG_LEVEL_ERROR == 0 && LOG_LEVEL_WARNING == 1 &&
 		       LOG_LEVEL_INFO == 2 && LOG_LEVEL_DEBUG == 3,
 	       "level_choices");
@@ -266,7 +270,8 @@ const struct schema_key schema_keys[] = {
 	{ .path = "vms[].way", .type = SCHEMA_CHOICE,
 	  IN(struct config_vm, way),
 	  .choices = way_choices, .def = "kernel",
-	  .text = "As of an uplink." },
+	  .text = "As of an uplink. Everything from and to a vhost-user VM "
+		  "goes through the agent." },
 	{ .path = "vms[].mtu", .type = SCHEMA_NUMBER,
 	  IN(struct config_vm, mtu),
 	  .min = PKT_MTU_MIN, .max = PKT_MTU_MAX, .unit = "bytes",
@@ -281,18 +286,21 @@ const struct schema_key schema_keys[] = {
 	{ .path = "vms[].device", .type = SCHEMA_MAP, .required = true,
 	  .offset = offsetof(struct config_vm, device),
 	  .pos = offsetof(struct config_device, pos),
-	  .text = "The network device on the host that the VM is behind." },
+	  .text = "What the VM is behind: a network device on the host, or "
+		  "the socket of its virtio-net (vhost-user)." },
 	{ .path = "vms[].device.type", .type = SCHEMA_CHOICE, .required = true,
 	  IN(struct config_device, type), .choices = device_choices,
 	  .text = "What it is." },
-	{ .path = "vms[].device.name", .type = SCHEMA_IFNAME, .required = true,
+	{ .path = "vms[].device.name", .type = SCHEMA_IFNAME,
 	  IN(struct config_device, name),
 	  .pos = offsetof(struct config_device, name_pos),
-	  .text = "Its name. No other port has the same." },
+	  .def_text = "none",
+	  .text = "veth and tap only: its name. Required for them. No other "
+		  "port has the same." },
 	{ .path = "vms[].device.create", .type = SCHEMA_BOOL,
 	  IN(struct config_device, create), .def = "false",
-	  .text = "Whether the agent makes the device, and removes it at "
-		  "exit. Otherwise it must exist." },
+	  .text = "veth and tap only: whether the agent makes the device, "
+		  "and removes it at exit. Otherwise it must exist." },
 	{ .path = "vms[].device.peer", .type = SCHEMA_IFNAME,
 	  IN(struct config_device, peer), .def_text = "unknown to the agent",
 	  .text = "veth only: name of the other end. Needs netns. Required "
@@ -308,6 +316,71 @@ const struct schema_key schema_keys[] = {
 	  IN(struct config_device, vnet_hdr), .def = "false",
 	  .text = "tap only: whether whoever opens the device may use vnet "
 		  "headers." },
+	{ .path = "vms[].device.socket", .type = SCHEMA_PATH,
+	  IN(struct config_device, vhost.socket),
+	  .pos = offsetof(struct config_device, vhost.socket_pos),
+	  .def_text = "none",
+	  .text = "vhost-user only: the UNIX socket between the agent and "
+		  "QEMU, or another front-end. Required for it. No other VM "
+		  "has the same." },
+	{ .path = "vms[].device.mode", .type = SCHEMA_CHOICE,
+	  IN(struct config_device, vhost.mode),
+	  .choices = socket_choices, .def = "client",
+	  .text = "vhost-user only: with client, the agent connects to "
+		  "socket, and does so again for ever; QEMU listens there "
+		  "(server=on), and neither side's restart restarts the "
+		  "other. With server, the agent makes the socket and waits "
+		  "there for the front-end." },
+	{ .path = "vms[].device.socket_mode", .type = SCHEMA_MODE,
+	  IN(struct config_device, vhost.socket_mode),
+	  .max = 0777, .def = "0600",
+	  .text = "vhost-user with mode server only: permission bits of the "
+		  "socket. Who may write to it can be the VM." },
+	{ .path = "vms[].device.queues", .type = SCHEMA_NUMBER,
+	  IN(struct config_device, vhost.queues),
+	  .min = 1, .max = CONFIG_MAX_PAIRS, .unit = "queue pairs", .def = "1",
+	  .text = "vhost-user only: how many the VM may use. What it really "
+		  "has is said by the front-end (queues= and mq=on of QEMU)." },
+	{ .path = "vms[].device.allow", .type = SCHEMA_MAP,
+	  .text = "vhost-user only: who may be at the other end of socket. "
+		  "A connection with anybody else is closed and counted." },
+	{ .path = "vms[].device.allow.uid", .type = SCHEMA_USER,
+	  IN(struct config_device, vhost.allow_uid), .def = "anybody",
+	  .text = "The user that the front-end runs as." },
+	{ .path = "vms[].device.allow.cgroup", .type = SCHEMA_PATH,
+	  IN(struct config_device, vhost.allow_cgroup), .def_text = "any",
+	  .text = "How the path of the front-end's cgroup (version 2) must "
+		  "end, by whole names: /web1.service allows "
+		  "/system.slice/web1.service." },
+	{ .path = "vms[].device.offloads", .type = SCHEMA_MAP,
+	  .text = "vhost-user only: what the guest is offered. It gets what "
+		  "it accepts of that." },
+	{ .path = "vms[].device.offloads.csum", .type = SCHEMA_BOOL,
+	  IN(struct config_device, vhost.csum), .def = "true",
+	  .text = "Whether the guest may leave checksums to the agent, and "
+		  "get packets whose checksums are not finished." },
+	{ .path = "vms[].device.offloads.tso", .type = SCHEMA_BOOL,
+	  IN(struct config_device, vhost.tso), .def_text = "the value of csum",
+	  .text = "Whether the guest may send and get TCP packets of up to "
+		  "64 KiB. They are cut where they leave for a port that "
+		  "takes none. Needs csum." },
+	{ .path = "vms[].device.offloads.gro", .type = SCHEMA_BOOL,
+	  IN(struct config_device, vhost.gro), .def_text = "the value of tso",
+	  .text = "Whether TCP segments from the wire are merged for a guest "
+		  "that has accepted large packets. Needs tso." },
+	{ .path = "vms[].device.moderation", .type = SCHEMA_MAP,
+	  .text = "vhost-user only: fewer calls (interrupts) of the guest, "
+		  "for more delay." },
+	{ .path = "vms[].device.moderation.packets", .type = SCHEMA_NUMBER,
+	  IN(struct config_device, vhost.call_packets),
+	  .min = 1, .max = 256, .unit = "packets", .def = "1",
+	  .text = "The guest is called when so many packets wait for it. 1 "
+		  "calls it at once, after each batch. More need us." },
+	{ .path = "vms[].device.moderation.us", .type = SCHEMA_NUMBER,
+	  IN(struct config_device, vhost.call_us),
+	  .max = 1000, .unit = "microseconds", .def = "0",
+	  .text = "It is called after so long even if fewer wait. Needs "
+		  "packets above 1." },
 	{ .path = "vms[].pool", .type = SCHEMA_MAP,
 	  .text = "The VM's share of the frames." },
 	{ .path = "vms[].pool.initial", .type = SCHEMA_NUMBER,
@@ -320,6 +393,39 @@ const struct schema_key schema_keys[] = {
 	  .min = 256, .max = 1048576, .unit = "frames",
 	  .def_text = "initial, rounded up to a power of two",
 	  .text = "What the pool can grow to. At least initial." },
+
+	/* ---- bypass ---- */
+	{ .path = "bypass", .type = SCHEMA_LIST,
+	  .offset = offsetof(struct config, bypass),
+	  .size = sizeof(struct config_bypass),
+	  .n_offset = offsetof(struct config, n_bypass),
+	  .max_items = CONFIG_MAX_BYPASS,
+	  .pos = offsetof(struct config_bypass, pos),
+	  .text = "Rules for pairs of vhost-user VMs in one network: packets "
+		  "of a pair that any of them names go straight from guest "
+		  "to guest, past the switch. A rule has one of the keys "
+		  "below." },
+	{ .path = "bypass[].vms", .type = SCHEMA_VM, .heap = true,
+	  .offset = offsetof(struct config_bypass, vms),
+	  .size = CONFIG_NAME_MAX,
+	  .n_offset = offsetof(struct config_bypass, n_vms),
+	  .min_items = 2, .max_items = CONFIG_MAX_VMS,
+	  .pos = offsetof(struct config_bypass, vms_pos),
+	  .def_text = "none",
+	  .text = "Names of vhost-user VMs of one network: any two of them, "
+		  "both ways." },
+	{ .path = "bypass[].vlan", .type = SCHEMA_NUMBER,
+	  IN(struct config_bypass, vlan),
+	  .max = PKT_VLAN_MAX, .unit = "VLAN",
+	  .pos = offsetof(struct config_bypass, vlan_pos),
+	  .def_text = "none",
+	  .text = "Any two vhost-user VMs of this network." },
+	{ .path = "bypass[].class", .type = SCHEMA_NUMBER,
+	  IN(struct config_bypass, class),
+	  .max = PKT_N_CLASSES - 1, .unit = "traffic class",
+	  .pos = offsetof(struct config_bypass, class_pos),
+	  .def_text = "none",
+	  .text = "What vhost-user VMs of this class send to others." },
 };
 /* clang-format on */
 

@@ -23,6 +23,7 @@ enum schema_type {
 	SCHEMA_NUMBER_CHOICE, /* uint32_t: one of the numbers in @choices */
 	SCHEMA_NAME,	      /* char[]: of a VM or uplink */
 	SCHEMA_PORT,	      /* char[]: such a name, to be looked up */
+	SCHEMA_VM,	      /* char[]: the same, of a VM */
 	SCHEMA_IFNAME,	      /* char[]: of a network device */
 	SCHEMA_PATH,	      /* char[]: absolute */
 	SCHEMA_NETNS,	      /* char[]: name or absolute path */
@@ -48,7 +49,8 @@ struct schema_key {
 	bool or_zero;	   /* number: 0 as well, with a meaning of its own */
 	bool heap;	   /* items: the member points to the array */
 	uint32_t min, max; /* number */
-	/* Scalars: max_items > 0 = a list of them, or a single one. */
+	/* Scalars: max_items > 0 = a list of them, or a single one if
+	 * min_items allows it. */
 	uint32_t min_items, max_items;
 	const char *unit;
 	const char *const *choices; /* NULL at the end */

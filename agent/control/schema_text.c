@@ -76,6 +76,16 @@ static void list_keys(const char *prefix, char *ret, size_t size)
 	}
 }
 
+/* How many characters @a and @b have in common at their beginning. */
+static size_t common(const char *a, const char *b)
+{
+	size_t n = 0;
+
+	while (a[n] && a[n] == b[n])
+		n++;
+	return n;
+}
+
 void schema_suggest(const char *prefix, const char *name, char *ret,
 		    size_t size)
 {
@@ -98,7 +108,9 @@ void schema_suggest(const char *prefix, const char *name, char *ret,
 			best = schema_distance(key, name);
 			nearest = key;
 		}
-		if (strcmp(last ? last + 1 : schema_keys[i].path, name) == 0)
+		if (strcmp(last ? last + 1 : schema_keys[i].path, name) == 0 &&
+		    (!elsewhere || common(schema_keys[i].path, prefix) >=
+					   common(elsewhere->path, prefix)))
 			elsewhere = &schema_keys[i];
 	}
 	if (elsewhere)
@@ -146,6 +158,7 @@ static const struct type_text {
 			  " characters: a-z and 0-9, after the first also . _ "
 			  "-" },
 	[SCHEMA_PORT] = { "the name of an uplink or a VM", NULL },
+	[SCHEMA_VM] = { "the name of a VM", NULL },
 	[SCHEMA_IFNAME] = { "the name of a network device: at most ",
 			    " printable characters, without space, / and :" },
 	[SCHEMA_PATH] = { "an absolute path of at most ", " bytes, printable" },
@@ -193,6 +206,9 @@ void schema_allowed(const struct schema_key *key, char *ret, size_t size)
 	if (key->type == SCHEMA_LIST)
 		append(ret, size, ", %u to %u of them", key->min_items,
 		       key->max_items);
+	else if (key->max_items && key->min_items > 1)
+		append(ret, size, ", in a list of %u to %u such values",
+		       key->min_items, key->max_items);
 	else if (key->max_items)
 		append(ret, size, ", or a list of %u to %u such values",
 		       key->min_items, key->max_items);

@@ -35,9 +35,27 @@ static void check_error(const char *err, int ret)
 	require(strtol(end + 1, &end, 10) >= 1 && *end == ':');
 }
 
+static void check_device(const struct config_device *device)
+{
+	const struct config_vhost *vhost = &device->vhost;
+
+	require(!device->peer[0] == !device->netns[0]);
+	if (device->type != DEVICE_VHOST_USER) {
+		require(device->name[0] && device->name_pos.line > 0);
+		require(!vhost->socket[0]);
+		return;
+	}
+	require(!device->name[0] && !device->peer[0] && !device->create);
+	require(vhost->socket[0] == '/' && vhost->socket_pos.line > 0);
+	require(vhost->queues >= 1 && vhost->queues <= CONFIG_MAX_PAIRS);
+	require(vhost->csum || !vhost->tso);
+	require(vhost->tso || !vhost->gro);
+	require((vhost->call_packets == 1) == (vhost->call_us == 0));
+}
+
 static void check_vm(const struct config_vm *vm)
 {
-	require(strlen(vm->name) > 0 && strlen(vm->device.name) > 0);
+	require(strlen(vm->name) > 0);
 	require(vm->n_macs >= 1 && vm->n_macs <= CONFIG_MAX_MACS);
 	for (uint32_t i = 0; i < vm->n_macs; i++)
 		require(!(vm->macs[i][0] & 1) && vm->mac_pos[i].line > 0);
@@ -46,8 +64,22 @@ static void check_vm(const struct config_vm *vm)
 	require(vm->vlan <= PKT_VLAN_MAX && vm->class < PKT_N_CLASSES);
 	require(vm->mtu >= PKT_MTU_MIN && vm->mtu <= PKT_MTU_MAX);
 	require(vm->pool.initial >= 256 && vm->pool.max >= vm->pool.initial);
-	require(!vm->device.peer[0] == !vm->device.netns[0]);
-	require(vm->pos.line > 0 && vm->device.name_pos.line > 0);
+	require(vm->pos.line > 0);
+	check_device(&vm->device);
+}
+
+static void check_bypass(const struct config *config)
+{
+	uint32_t rule;
+
+	for (uint32_t i = 0; i < config->n_vms; i++)
+		for (uint32_t j = 0; j < config->n_vms; j++)
+			if (config_bypass_allows(config, &config->vms[i],
+						 &config->vms[j], &rule))
+				require(i != j && rule < config->n_bypass);
+	for (uint32_t i = 0; i < config->n_bypass; i++)
+		require((config->bypass[i].kind == BYPASS_VMS) ==
+			(config->bypass[i].n_vms >= 2));
 }
 
 static void check_config(const struct config *config)
@@ -73,6 +105,7 @@ static void check_config(const struct config *config)
 		sum += config->vms[i].pool.initial;
 	}
 	require(sum <= config->frames);
+	check_bypass(config);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

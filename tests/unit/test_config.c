@@ -83,7 +83,28 @@ static const char all_keys[] =
 	"  addresses: 192.0.2.1\n"
 	"  vlan: 100\n"
 	"  device: {type: tap, name: t1, owner: 4242, vnet_hdr: true}\n"
-	"  pool: {initial: 257}\n";
+	"  pool: {initial: 257}\n"
+	"- name: q1\n"
+	"  mac: 02:00:00:00:00:03\n"
+	"  vlan: 100\n"
+	"  class: 3\n"
+	"  device:\n"
+	"    type: vhost-user\n"
+	"    socket: /run/q1 a.sock\n"
+	"    mode: server\n"
+	"    socket_mode: 0666\n"
+	"    queues: 16\n"
+	"    allow: {uid: 64055, cgroup: /vm.slice/q1.scope}\n"
+	"    offloads: {csum: true, tso: true, gro: false}\n"
+	"    moderation: {packets: 256, us: 1000}\n"
+	"- name: q2\n"
+	"  mac: 02:00:00:00:00:04\n"
+	"  vlan: 100\n"
+	"  device: {type: vhost-user, socket: /run/q2.sock}\n"
+	"bypass:\n"
+	"- vms: [q2, q1]\n"
+	"- vlan: 0\n"
+	"- {class: 7}\n";
 
 static struct config *parse(const char *text)
 {
@@ -142,6 +163,8 @@ static void defaults_of_the_host(void **state)
 	assert_null(c->fdb_statics);
 	assert_int_equal(c->n_vms, 0);
 	assert_null(c->vms);
+	assert_int_equal(c->n_bypass, 0);
+	assert_null(c->bypass);
 	config_free(c);
 }
 
@@ -274,7 +297,7 @@ static void values_of_a_veth(void **state)
 	const struct config_vm *vm = &c->vms[0];
 
 	(void)state;
-	assert_int_equal(c->n_vms, 2);
+	assert_int_equal(c->n_vms, 4);
 	assert_string_equal(vm->name, "vm.1");
 	assert_int_equal(vm->n_macs, 2);
 	assert_memory_equal(vm->macs[1], mac, 6);
@@ -324,6 +347,159 @@ static void values_of_a_tap(void **state)
 	assert_int_equal(vm->pool.initial, 257);
 	assert_int_equal(vm->pool.max, 512);
 	config_free(c);
+}
+
+static void values_of_a_vhost_user_vm(void **state)
+{
+	struct config *c = parse(all_keys);
+	const struct config_device *device = &c->vms[2].device;
+
+	(void)state;
+	assert_int_equal(device->type, DEVICE_VHOST_USER);
+	assert_string_equal(device->name, "");
+	assert_pos(device->name_pos, 0, 0);
+	assert_string_equal(device->vhost.socket, "/run/q1 a.sock");
+	assert_pos(device->vhost.socket_pos, 62, 13);
+	assert_int_equal(device->vhost.mode, SOCKET_SERVER);
+	assert_int_equal(device->vhost.socket_mode, 0666);
+	assert_int_equal(device->vhost.queues, 16);
+	assert_int_equal(device->vhost.allow_uid, 64055);
+	assert_string_equal(device->vhost.allow_cgroup, "/vm.slice/q1.scope");
+	assert_true(device->vhost.csum);
+	assert_true(device->vhost.tso);
+	assert_false(device->vhost.gro);
+	assert_int_equal(device->vhost.call_packets, 256);
+	assert_int_equal(device->vhost.call_us, 1000);
+
+	device = &c->vms[3].device;
+	assert_string_equal(device->vhost.socket, "/run/q2.sock");
+	assert_int_equal(device->vhost.mode, SOCKET_CLIENT);
+	assert_int_equal(device->vhost.socket_mode, 0600);
+	assert_int_equal(device->vhost.queues, 1);
+	assert_true(device->vhost.allow_uid == (uid_t)-1);
+	assert_string_equal(device->vhost.allow_cgroup, "");
+	assert_true(device->vhost.csum);
+	assert_true(device->vhost.tso);
+	assert_true(device->vhost.gro);
+	assert_int_equal(device->vhost.call_packets, 1);
+	assert_int_equal(device->vhost.call_us, 0);
+	config_free(c);
+}
+
+static void values_of_bypass(void **state)
+{
+	struct config *c = parse(all_keys);
+
+	(void)state;
+	assert_int_equal(c->n_bypass, 3);
+	assert_int_equal(c->bypass[0].kind, BYPASS_VMS);
+	assert_int_equal(c->bypass[0].n_vms, 2);
+	assert_string_equal(c->bypass[0].vms[0], "q2");
+	assert_string_equal(c->bypass[0].vms[1], "q1");
+	assert_pos(c->bypass[0].pos, 74, 3);
+	assert_int_equal(c->bypass[1].kind, BYPASS_VLAN);
+	assert_int_equal(c->bypass[1].vlan, 0);
+	assert_int_equal(c->bypass[2].kind, BYPASS_CLASS);
+	assert_int_equal(c->bypass[2].class, 7);
+	config_free(c);
+}
+
+/* ---- offloads that follow from others ---- */
+
+static void offloads(void **state)
+{
+	static const struct {
+		const char *text;
+		bool csum, tso, gro;
+	} rows[] = {
+		{ "", true, true, true },
+		{ ", offloads: {}", true, true, true },
+		{ ", offloads: {csum: false}", false, false, false },
+		{ ", offloads: {tso: false}", true, false, false },
+		{ ", offloads: {gro: false}", true, true, false },
+		{ ", offloads: {csum: false, tso: false, gro: false}", false,
+		  false, false },
+		{ ", offloads: {tso: true}", true, true, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct config_vhost *vhost;
+		struct config *c;
+		char text[512];
+
+		snprintf(text, sizeof(text),
+			 U "vms: [{name: a, mac: 02:00:00:00:00:01, device: "
+			   "{type: vhost-user, socket: /s%s}}]\n",
+			 rows[i].text);
+		c = parse(text);
+		vhost = &c->vms[0].device.vhost;
+		assert_int_equal(vhost->csum, rows[i].csum);
+		assert_int_equal(vhost->tso, rows[i].tso);
+		assert_int_equal(vhost->gro, rows[i].gro);
+		config_free(c);
+	}
+}
+
+/* ---- bypass ---- */
+
+#define VQ(n, more)                                    \
+	"- {name: " n ", mac: 02:00:00:00:00:0" n ", " \
+	"device: {type: vhost-user, socket: /" n "}" more "}\n"
+
+/* Which rule lets which VM's packets pass to which other: -1 for none. */
+static void bypass_allows(void **state)
+{
+	static const char vms[] = U "vms:\n" VQ("1", "") VQ("2", "") VQ(
+		"3", ", class: 5") VQ("4", ", vlan: 9")
+		VQ("5",
+		   ", vlan: 9") "- {name: t, mac: 02:00:00:00:00:06, device: {type: tap, name: t}}\n";
+	static const struct {
+		const char *rules;
+		int from, to, rule;
+	} rows[] = {
+		{ "[]", 1, 2, -1 },
+		{ "[{vms: [1, 2]}]", 1, 2, 0 },
+		{ "[{vms: [1, 2]}]", 2, 1, 0 },
+		{ "[{vms: [1, 2]}]", 1, 3, -1 },
+		{ "[{vms: [1, 2]}]", 3, 2, -1 },
+		{ "[{vms: [3, 2, 1]}]", 1, 3, 0 },
+		{ "[{vms: [1, 2]}, {vms: [2, 3]}]", 3, 2, 1 },
+		{ "[{vms: [1, 2]}, {vms: [2, 3]}]", 3, 1, -1 },
+		{ "[{vlan: 9}]", 4, 5, 0 },
+		{ "[{vlan: 9}]", 1, 2, -1 },
+		{ "[{vlan: 9}, {vlan: 0}]", 1, 2, 1 },
+		{ "[{class: 5}]", 3, 1, 0 },
+		{ "[{class: 5}]", 1, 3, -1 },
+		{ "[{class: 0}]", 1, 3, 0 },
+		{ "[{class: 5}, {vms: [1, 2]}, {vlan: 0}]", 1, 2, 1 },
+		{ "[{class: 5}, {vms: [1, 2]}, {vlan: 0}]", 1, 3, 2 },
+		/* never: itself, another network, no vhost-user VM */
+		{ "[{class: 0}, {vlan: 0}]", 1, 1, -1 },
+		{ "[{class: 0}, {vlan: 0}, {vlan: 9}]", 1, 4, -1 },
+		{ "[{class: 0}, {vlan: 0}]", 1, 6, -1 },
+		{ "[{class: 0}, {vlan: 0}]", 6, 1, -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const uint32_t untouched = 77;
+		uint32_t rule = untouched;
+		char text[2048];
+		struct config *c;
+		bool allowed;
+
+		snprintf(text, sizeof(text), "%sbypass: %s\n", vms,
+			 rows[i].rules);
+		c = parse(text);
+		allowed = config_bypass_allows(c, &c->vms[rows[i].from - 1],
+					       &c->vms[rows[i].to - 1], &rule);
+		if (allowed != (rows[i].rule >= 0) ||
+		    rule != (allowed ? (uint32_t)rows[i].rule : untouched))
+			fail_msg("%s: %d to %d: %d, rule %u", rows[i].rules,
+				 rows[i].from, rows[i].to, allowed, rule);
+		config_free(c);
+	}
 }
 
 /* ---- other ways to write a value ---- */
@@ -768,6 +944,10 @@ int main(void)
 		cmocka_unit_test(values_of_uplinks),
 		cmocka_unit_test(values_of_a_veth),
 		cmocka_unit_test(values_of_a_tap),
+		cmocka_unit_test(values_of_a_vhost_user_vm),
+		cmocka_unit_test(values_of_bypass),
+		cmocka_unit_test(offloads),
+		cmocka_unit_test(bypass_allows),
 		cmocka_unit_test(writings),
 		cmocka_unit_test(other_values),
 		cmocka_unit_test(same_elsewhere),

@@ -32,6 +32,17 @@
 	"vms:\n- name: a\n  mac: 52:54:00:00:00:01\n" \
 	"  device:\n    type: veth\n    name: v1\n"
 
+#define VHOST \
+	"vms:\n- name: a\n  mac: 52:54:00:00:00:01\n" \
+	"  device:\n    type: vhost-user\n"
+#define Q1 VHOST "    socket: /s1\n"
+#define Q2 \
+	"- name: b\n  mac: 52:54:00:00:00:02\n" \
+	"  device: {type: vhost-user, socket: /s2}\n"
+#define T3 \
+	"- name: c\n  mac: 52:54:00:00:00:03\n" \
+	"  device: {type: tap, name: t3}\n"
+
 /* What several of the lines say. */
 #define NOT_DIGITS \
 	"; write decimal digits only, without sign, unit, exponent, " \
@@ -64,7 +75,8 @@
 	"must be UTF-8 text without control characters; remove or " \
 	"retype what stands here"
 #define ROOT_KEYS \
-	"known here: agent, memory, workers, metrics, fdb, uplinks, vms"
+	"known here: agent, memory, workers, metrics, fdb, uplinks, vms, " \
+	"bypass"
 #define VM_KEYS \
 	"known here: name, mac, addresses, vlan, guest_tags, learn, " \
 	"way, mtu, class, device, pool"
@@ -89,6 +101,18 @@
 #define TAP_ONLY "is for taps only, and this device is a veth: remove it"
 #define VETH_ONLY "is for veths only, and this device is a tap: remove it"
 #define MISSING "missing: is required, and "
+#define NO_VHOST(type) \
+	"is for vhost-user only, and this device is a " type ": remove it"
+#define NO_NETDEV \
+	"is for veths and taps only, and this device is vhost-user, which " \
+	"is a socket: remove it"
+#define A_SOCKET "must be an absolute path of at most 107 bytes, printable"
+#define NOT_UNIQUE_SOCKET "; each VM needs a socket of its own"
+#define ONE_OF(n) \
+	"must have one of the keys vms, vlan and class, and has " n \
+	"; write a rule for each"
+#define VM_LIST \
+	"must be the name of a VM, in a list of 2 to 240 such values"
 
 static const struct row {
 	const char *text;
@@ -240,10 +264,12 @@ static const struct row {
 	  "3:3: vms[0].device: " MISSING KEY_VALUES },
 	{ T(U "vms:\n" "- name: a\n" "  mac: 52:54:00:00:00:01\n"
 	  "  device: {name: t1}\n"),
-	  "5:11: vms[0].device.type: " MISSING "must be veth or tap" },
+	  "5:11: vms[0].device.type: " MISSING
+	  "must be veth, tap or vhost-user" },
 	{ T(U "vms:\n" "- name: a\n" "  mac: 52:54:00:00:00:01\n"
 	  "  device: {type: tap}\n"),
-	  "5:11: vms[0].device.name: " MISSING AN_IFNAME },
+	  "5:11: vms[0].device.name: missing: is required with \"type: "
+	  "tap\": the name of the network device on the host" },
 	{ T(U "vms:\n" "-\n"),
 	  "3:2: vms[0].name: " MISSING A_NAME },
 	{ T(U "fdb: {static: [{mac: 52:54:00:00:00:09}]}\n"),
@@ -551,7 +577,8 @@ static const struct row {
 	  "5:40: vms[0].device.owner: \"4294967295\": " A_USER },
 	{ T(U "vms:\n" "- name: a\n" "  mac: 52:54:00:00:00:01\n"
 	  "  device: {type: macvtap, name: t1}\n"),
-	  "5:18: vms[0].device.type: \"macvtap\": must be veth or tap" },
+	  "5:18: vms[0].device.type: \"macvtap\": must be veth, tap or "
+	  "vhost-user" },
 	/* ---- things that must be unique ---- */
 	{ T(U V1 "- name: a\n" "  mac: 52:54:00:00:00:02\n"
 	  "  device: {type: tap, name: t2}\n"),
@@ -652,6 +679,160 @@ static const struct row {
 	{ T(U "vms:\n" "- name: a\n" "  mac: 52:54:00:00:00:01\n"
 	  "  device: {type: tap, name: t1, netns: x}\n"),
 	  "5:40: vms[0].device.netns: \"x\": " VETH_ONLY },
+	{ T(U "vms:\n" "- name: a\n" "  mac: 52:54:00:00:00:01\n"
+	  "  device: {type: veth, peer: e, netns: x}\n"),
+	  "5:11: vms[0].device.name: missing: is required with \"type: "
+	  "veth\": the name of the network device on the host" },
+	/* ---- vhost-user ---- */
+	{ T(U VHOST),
+	  "6:5: vms[0].device.socket: missing: is required with \"type: "
+	  "vhost-user\": the path of the socket between the agent and QEMU" },
+	{ T(U VHOST "    socket: s1\n"),
+	  "7:13: vms[0].device.socket: \"s1\": " A_SOCKET },
+	{ T(U VHOST "    socket: \"\"\n"),
+	  "7:13: vms[0].device.socket: \"\": " A_SOCKET },
+	{ T(U VHOST "    socket: \"/s\\n\"\n"),
+	  "7:13: vms[0].device.socket: \"/s\\n\": " A_SOCKET },
+	{ T(U VHOST "    socket: /run/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+	  "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n"),
+	  "7:13: vms[0].device.socket: \"/run/xxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+	  "xxxxxx...\": " A_SOCKET },
+	{ T(U Q1 "    mode: listen\n"),
+	  "8:11: vms[0].device.mode: \"listen\": must be client or server" },
+	{ T(U Q1 "    mode: server\n" "    socket_mode: 660\n"),
+	  "9:18: vms[0].device.socket_mode: \"660\": " A_MODE },
+	{ T(U Q1 "    socket_mode: 0660\n"),
+	  "8:18: vms[0].device.socket_mode: \"0660\": is for \"mode: server\" "
+	  "only, because a client makes no socket: remove it" },
+	{ T(U Q1 "    queues: 0\n"),
+	  "8:13: vms[0].device.queues: \"0\": must be a number from 1 to 16 "
+	  "(queue pairs)" },
+	{ T(U Q1 "    queues: 17\n"),
+	  "8:13: vms[0].device.queues: \"17\": must be a number from 1 to 16 "
+	  "(queue pairs)" },
+	{ T(U Q1 "    allow: root\n"),
+	  "8:12: vms[0].device.allow: \"root\": " KEY_VALUES },
+	{ T(U Q1 "    allow: {uid: no-such-user}\n"),
+	  "8:18: vms[0].device.allow.uid: \"no-such-user\": " A_USER
+	  "; there is no such user" },
+	{ T(U Q1 "    allow: {cgroup: vm.slice}\n"),
+	  "8:21: vms[0].device.allow.cgroup: \"vm.slice\": " A_PATH },
+	{ T(U Q1 "    allow: {cgroup: /vm.slice/}\n"),
+	  "8:21: vms[0].device.allow.cgroup: \"/vm.slice/\": must not end with "
+	  "/: a cgroup's path never does" },
+	{ T(U Q1 "    allow: {gid: 0}\n"),
+	  "8:13: vms[0].device.allow.gid: \"gid\": is no key here; did you "
+	  "mean \"uid\"? known here: uid, cgroup" },
+	{ T(U Q1 "    offloads: {csum: on}\n"),
+	  "8:22: vms[0].device.offloads.csum: \"on\": must be true or false; "
+	  "write true" },
+	{ T(U Q1 "    offloads: {csum: false, tso: true}\n"),
+	  "8:34: vms[0].device.offloads.tso: \"true\": needs \"csum: true\": "
+	  "the checksums of segments cannot be known before they are cut" },
+	{ T(U Q1 "    offloads: {tso: false, gro: true}\n"),
+	  "8:33: vms[0].device.offloads.gro: \"true\": needs \"tso: true\": "
+	  "only a guest that was offered large packets can get merged ones" },
+	{ T(U Q1 "    offloads: {csum: false, gro: true}\n"),
+	  "8:34: vms[0].device.offloads.gro: \"true\": needs \"tso: true\": "
+	  "only a guest that was offered large packets can get merged ones" },
+	{ T(U Q1 "    moderation: {packets: 0}\n"),
+	  "8:27: vms[0].device.moderation.packets: \"0\": must be a number "
+	  "from 1 to 256 (packets)" },
+	{ T(U Q1 "    moderation: {packets: 257}\n"),
+	  "8:27: vms[0].device.moderation.packets: \"257\": must be a number "
+	  "from 1 to 256 (packets)" },
+	{ T(U Q1 "    moderation: {packets: 32}\n"),
+	  "8:27: vms[0].device.moderation.packets: \"32\": needs us above 0: "
+	  "how long the last packets may wait when no more come" },
+	{ T(U Q1 "    moderation: {us: 50}\n"),
+	  "8:22: vms[0].device.moderation.us: \"50\": needs packets above 1: "
+	  "with 1 the guest is called at once" },
+	{ T(U Q1 "    moderation: {us: 1001}\n"),
+	  "8:22: vms[0].device.moderation.us: \"1001\": must be a number from "
+	  "0 to 1000 (microseconds)" },
+	{ T(U Q1 "    name: v1\n"),
+	  "8:11: vms[0].device.name: \"v1\": " NO_NETDEV },
+	{ T(U Q1 "    create: false\n"),
+	  "8:13: vms[0].device.create: \"false\": " NO_NETDEV },
+	{ T(U Q1 "    peer: eth0\n"),
+	  "8:11: vms[0].device.peer: \"eth0\": " NO_NETDEV },
+	{ T(U Q1 "    netns: x\n"),
+	  "8:12: vms[0].device.netns: \"x\": " NO_NETDEV },
+	{ T(U Q1 "    owner: anybody\n"),
+	  "8:12: vms[0].device.owner: \"anybody\": " NO_NETDEV },
+	{ T(U Q1 "    vnet_hdr: false\n"),
+	  "8:15: vms[0].device.vnet_hdr: \"false\": " NO_NETDEV },
+	{ T(U VETH "    socket: /s1\n"),
+	  "8:13: vms[0].device.socket: \"/s1\": " NO_VHOST("veth") },
+	{ T(U VETH "    mode: client\n"),
+	  "8:11: vms[0].device.mode: \"client\": " NO_VHOST("veth") },
+	{ T(U VETH "    socket_mode: 0600\n"),
+	  "8:18: vms[0].device.socket_mode: \"0600\": " NO_VHOST("veth") },
+	{ T(U VETH "    queues: 2\n"),
+	  "8:13: vms[0].device.queues: \"2\": " NO_VHOST("veth") },
+	{ T(U VETH "    allow: {uid: 0}\n"),
+	  "8:12: vms[0].device.allow: a mapping: " NO_VHOST("veth") },
+	{ T(U VETH "    offloads: {csum: true}\n"),
+	  "8:15: vms[0].device.offloads: a mapping: " NO_VHOST("veth") },
+	{ T(U "vms:\n" "- name: a\n" "  mac: 52:54:00:00:00:01\n"
+	  "  device: {type: tap, name: t1, moderation: {}}\n"),
+	  "5:45: vms[0].device.moderation: a mapping: " NO_VHOST("tap") },
+	{ T(U Q1 Q2 "- name: c\n" "  mac: 52:54:00:00:00:03\n"
+	  "  device: {type: vhost-user, socket: /s1}\n"),
+	  "13:38: vms[2].device.socket: \"/s1\": is already "
+	  "vms[0].device.socket (line 7)" NOT_UNIQUE_SOCKET },
+	{ T(U "agent: {run_dir: /r}\n" VHOST
+	  "    socket: /r/control.sock\n"),
+	  "8:13: vms[0].device.socket: \"/r/control.sock\": is the agent's "
+	  "control socket" NOT_UNIQUE_SOCKET },
+	/* ---- bypass ---- */
+	{ T(U "bypass: {vlan: 0}\n"),
+	  "2:9: bypass: a mapping: " ENTRIES "0 to 256 of them" },
+	{ T(U "bypass: [{}]\n"),
+	  "2:10: bypass[0]: a mapping: " ONE_OF("0") },
+	{ T(U "bypass: [{vlan: 0, class: 0}]\n"),
+	  "2:10: bypass[0]: a mapping: " ONE_OF("2") },
+	{ T(U Q1 Q2 "bypass: [{vlan: 1}, {vms: [a, b], vlan: 0, class: 1}]\n"),
+	  "11:21: bypass[1]: a mapping: " ONE_OF("3") },
+	{ T(U "bypass: [{vlan: 4095}]\n"),
+	  "2:17: bypass[0].vlan: \"4095\": must be a number from 0 to 4094 "
+	  "(VLAN)" },
+	{ T(U "bypass: [{class: 8}]\n"),
+	  "2:18: bypass[0].class: \"8\": must be a number from 0 to 7 "
+	  "(traffic class)" },
+	{ T(U "bypass: [{vms: a}]\n"),
+	  "2:16: bypass[0].vms: \"a\": " VM_LIST },
+	{ T(U "bypass: [{vms: }]\n"),
+	  "2:16: bypass[0].vms: no value: " VM_LIST },
+	{ T(U "bypass: [{vms: {a: b}}]\n"),
+	  "2:16: bypass[0].vms: a mapping: " VM_LIST },
+	{ T(U Q1 "bypass: [{vms: [a]}]\n"),
+	  "8:16: bypass[0].vms: 1 entries: must have 2 to 240 entries" },
+	{ T(U Q1 "bypass: [{vms: [a, [b]]}]\n"),
+	  "8:20: bypass[0].vms[1]: a list: must be the name of a VM" },
+	{ T(U Q1 Q2 "bypass: [{vms: [a, bb]}]\n"),
+	  "11:20: bypass[0].vms[1]: \"bb\": no VM has this name; did you "
+	  "mean \"b\"?" },
+	{ T(U Q1 Q2 "bypass: [{vms: [wan, b]}]\n"),
+	  "11:17: bypass[0].vms[0]: \"wan\": no VM has this name" },
+	{ T(U Q1 Q2 "bypass: [{vms: [a, b, a]}]\n"),
+	  "11:23: bypass[0].vms[2]: \"a\": is already bypass[0].vms[0]; name "
+	  "each VM once" },
+	{ T(U Q1 Q2 T3 "bypass: [{vms: [a, c]}]\n"),
+	  "14:20: bypass[0].vms[1]: \"c\": is no vhost-user VM (device.type); "
+	  "only packets between guests' rings can pass the switch by" },
+	{ T(U Q1 Q2 "  vlan: 4\n" "bypass: [{vms: [a, b]}]\n"),
+	  "12:20: bypass[0].vms[1]: \"b\": is in network (vlan) 4, but \"a\" "
+	  "in 0; the VMs of a rule must be in one" },
+	{ T(U "bypass: [{vm: [a, b]}]\n"),
+	  "2:11: bypass[0].vm: \"vm\": is no key here; did you mean \"vms\"? "
+	  "known here: vms, vlan, class" },
+	/* A key of two lists: the nearer one is named. */
+	{ T(U VHOST "    vlan: 5\n"),
+	  "7:5: vms[0].device.vlan: \"vlan\": is no key here; it belongs "
+	  "elsewhere, as vms[].vlan; known here: type, name, create, peer, "
+	  "netns, owner, vnet_hdr, socket, mode, socket_mode, queues, allow, "
+	  "offloads, moderation" },
 	{ T(U V1 "  guest_tags: true\n"),
 	  "6:15: vms[0].guest_tags: \"true\": needs a vlan from 1 to "
 	  "4094: in network 0 the VM's own tags would be other networks" },
