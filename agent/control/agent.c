@@ -107,7 +107,8 @@ static int check_devices(const struct config *config, char *err,
 	for (uint32_t i = 0; i < config->n_vms; i++) {
 		const struct config_device *d = &config->vms[i].device;
 
-		if (!d->create && link_get(d->name, &info) == -ENODEV) {
+		if (d->type != DEVICE_VHOST_USER && !d->create &&
+		    link_get(d->name, &info) == -ENODEV) {
 			snprintf(err, err_size,
 				 "%s:%d:%d: vms[%u].device.name: %s: no such device; make it, or set device.create: true",
 				 config->file, d->name_pos.line,

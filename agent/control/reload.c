@@ -2,9 +2,10 @@
 /*
  * Reload: from the running configuration to another, port by port.
  *
- * A port is the same port as long as its device is the same. apply() makes the
- * agent's ports what a configuration says, touching only what differs; if it
- * fails half way, apply() with the old configuration is the way back.
+ * A port is the same port as long as its device, or its socket, is the same.
+ * apply() makes the agent's ports what a configuration says, touching only what
+ * differs; if it fails half way, apply() with the old configuration is the way
+ * back.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,14 +24,36 @@ struct summary {
 
 /* ---- which port is which ---- */
 
-static struct port *port_on(struct agent *agent, const char *ifname,
-			    uint8_t kind)
+static struct port *uplink_on(struct agent *agent, const char *ifname)
 {
 	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
 		struct port *port = agent->ports[i];
 
-		if (port && port->kind == kind &&
+		if (port && port->kind == PORT_UPLINK &&
 		    !strcmp(port->ifname, ifname))
+			return port;
+	}
+	return NULL;
+}
+
+/* Whether @a and @b are one place that a VM can be behind. */
+static bool same_place(const struct config_device *a,
+		       const struct config_device *b)
+{
+	if (a->type == DEVICE_VHOST_USER || b->type == DEVICE_VHOST_USER)
+		return a->type == b->type &&
+		       !strcmp(a->vhost.socket, b->vhost.socket);
+	return !strcmp(a->name, b->name);
+}
+
+static struct port *vm_on(struct agent *agent,
+			  const struct config_device *device)
+{
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
+		struct port *port = agent->ports[i];
+
+		if (port && port->kind == PORT_VM &&
+		    same_place(&port->vm_config->device, device))
 			return port;
 	}
 	return NULL;
@@ -44,16 +67,18 @@ static bool is_wanted(const struct port *port, const struct config *config)
 			return true;
 	for (uint32_t i = 0; i < config->n_vms; i++)
 		if (port->kind == PORT_VM &&
-		    !strcmp(config->vms[i].device.name, port->ifname))
+		    same_place(&config->vms[i].device,
+			       &port->vm_config->device))
 			return true;
 	return false;
 }
 
 /* ---- what a reload cannot change ---- */
 
-#define REFUSE(...) do {					\
-		snprintf(err, err_size, __VA_ARGS__);		\
-		return -EINVAL;					\
+#define REFUSE(...)                                   \
+	do {                                          \
+		snprintf(err, err_size, __VA_ARGS__); \
+		return -EINVAL;                       \
 	} while (0)
 
 static int check_fixed(const struct config *old, const struct config *new,
@@ -97,17 +122,17 @@ static int check_devices(struct agent *agent, const struct config *new,
 	for (uint32_t i = 0; i < new->n_uplinks; i++) {
 		const struct config_uplink *u = &new->uplinks[i];
 
-		if (!port_on(agent, u->device, PORT_UPLINK) &&
+		if (!uplink_on(agent, u->device) &&
 		    link_get(u->device, &info) == -ENODEV)
 			REFUSE("%s:%d:%d: uplinks[%u].device: %s: no such device; nothing was changed",
-			       new->file, u->device_pos.line,
-			       u->device_pos.col, i, u->device);
+			       new->file, u->device_pos.line, u->device_pos.col,
+			       i, u->device);
 	}
 	for (uint32_t i = 0; i < new->n_vms; i++) {
 		const struct config_device *d = &new->vms[i].device;
 
-		if (!d->create && !port_on(agent, d->name, PORT_VM) &&
-		    link_get(d->name, &info) == -ENODEV)
+		if (d->type != DEVICE_VHOST_USER && !d->create &&
+		    !vm_on(agent, d) && link_get(d->name, &info) == -ENODEV)
 			REFUSE("%s:%d:%d: vms[%u].device.name: %s: no such device; nothing was changed",
 			       new->file, d->name_pos.line, d->name_pos.col, i,
 			       d->name);
@@ -115,8 +140,8 @@ static int check_devices(struct agent *agent, const struct config *new,
 	return 0;
 }
 
-static int check_pools(struct agent *agent, const struct config *new,
-		       char *err, size_t err_size)
+static int check_pools(struct agent *agent, const struct config *new, char *err,
+		       size_t err_size)
 {
 	uint32_t n_queues[CONFIG_MAX_UPLINKS];
 	struct link_info info;
@@ -126,9 +151,9 @@ static int check_pools(struct agent *agent, const struct config *new,
 		if (!link_get(new->uplinks[i].device, &info))
 			n_queues[i] = link_queues(&info);
 		if (new->uplinks[i].queues)
-			n_queues[i] = new->uplinks[i].queues < n_queues[i] ?
-					      new->uplinks[i].queues :
-					      n_queues[i];
+			n_queues[i] = new->uplinks[i].queues < n_queues[i]
+					      ? new->uplinks[i].queues
+					      : n_queues[i];
 	}
 	return pool_admit(new, n_queues, agent->vs.n_workers, err, err_size);
 }
@@ -162,8 +187,19 @@ static bool same_addresses(const struct config_vm *a, const struct config_vm *b)
 {
 	return a->n_macs == b->n_macs && a->n_addrs == b->n_addrs &&
 	       !memcmp(a->macs, b->macs, a->n_macs * sizeof(a->macs[0])) &&
-	       (!a->n_addrs || !memcmp(a->addrs, b->addrs,
-				       a->n_addrs * sizeof(a->addrs[0])));
+	       (!a->n_addrs ||
+		!memcmp(a->addrs, b->addrs, a->n_addrs * sizeof(a->addrs[0])));
+}
+
+/* What a front-end has been offered, or was let in by. */
+static bool same_vhost(const struct config_vhost *a,
+		       const struct config_vhost *b)
+{
+	return !strcmp(a->socket, b->socket) && a->mode == b->mode &&
+	       a->socket_mode == b->socket_mode && a->queues == b->queues &&
+	       a->allow_uid == b->allow_uid &&
+	       !strcmp(a->allow_cgroup, b->allow_cgroup) &&
+	       a->csum == b->csum && a->tso == b->tso && a->gro == b->gro;
 }
 
 static bool same_device(const struct config_device *a,
@@ -171,7 +207,14 @@ static bool same_device(const struct config_device *a,
 {
 	return a->type == b->type && a->create == b->create &&
 	       a->owner == b->owner && a->vnet_hdr == b->vnet_hdr &&
-	       !strcmp(a->peer, b->peer) && !strcmp(a->netns, b->netns);
+	       !strcmp(a->peer, b->peer) && !strcmp(a->netns, b->netns) &&
+	       same_vhost(&a->vhost, &b->vhost);
+}
+
+static bool same_moderation(const struct config_vhost *a,
+			    const struct config_vhost *b)
+{
+	return a->call_packets == b->call_packets && a->call_us == b->call_us;
 }
 
 static bool same_vm(const struct config_vm *a, const struct config_vm *b)
@@ -180,6 +223,7 @@ static bool same_vm(const struct config_vm *a, const struct config_vm *b)
 	       a->vlan == b->vlan && a->guest_tags == b->guest_tags &&
 	       a->learn == b->learn && a->way == b->way && a->mtu == b->mtu &&
 	       a->class == b->class && same_device(&a->device, &b->device) &&
+	       same_moderation(&a->device.vhost, &b->device.vhost) &&
 	       a->pool.initial == b->pool.initial && a->pool.max == b->pool.max;
 }
 
@@ -198,7 +242,7 @@ static bool same_uplink(const struct config_uplink *a,
 static int restart(struct agent *agent, struct port *port, bool made_anew)
 {
 	lifecycle_down(agent, port, PORT_STATE_DOWN, "reload");
-	if (made_anew)
+	if (made_anew && port->ifname[0])
 		device_restore(agent->journal, port->ifname);
 	if (!lifecycle_up(agent, port) || port->state == PORT_STATE_ABSENT)
 		return 0;
@@ -219,9 +263,10 @@ static int change_vm(struct agent *agent, struct port *port,
 		     const struct config_vm *new, bool statics_differ)
 {
 	const struct config_vm *old = port->vm_config;
-	bool in_place = old->mtu == new->mtu &&
-			same_device(&old->device, &new->device) &&
-			old->pool.max == new->pool.max;
+	bool in_place = old->mtu == new->mtu &&same_device(&old->device,
+							   &new->device) &&
+			(old->pool.max == new->pool.max ||
+			 old->device.type == DEVICE_VHOST_USER);
 	bool addresses = !same_addresses(old, new) || old->vlan != new->vlan ||
 			 statics_differ;
 	int err = 0;
@@ -296,7 +341,7 @@ static int apply_uplink(struct agent *agent, const struct config *from,
 			const struct config *to, const struct config_uplink *u,
 			struct summary *sum, char *err, size_t err_size)
 {
-	struct port *port = port_on(agent, u->device, PORT_UPLINK);
+	struct port *port = uplink_on(agent, u->device);
 	bool statics;
 	int ret;
 
@@ -322,7 +367,7 @@ static int apply_vm(struct agent *agent, const struct config *from,
 		    const struct config *to, const struct config_vm *vm,
 		    struct summary *sum, char *err, size_t err_size)
 {
-	struct port *port = port_on(agent, vm->device.name, PORT_VM);
+	struct port *port = vm_on(agent, &vm->device);
 	bool statics;
 	int ret;
 
@@ -378,8 +423,7 @@ static int apply(struct agent *agent, struct config *from, struct config *to,
 	return ret;
 }
 
-static void go_back(struct agent *agent, struct config *from,
-		    struct config *to)
+static void go_back(struct agent *agent, struct config *from, struct config *to)
 {
 	struct summary sum = { 0 };
 	char why[256];

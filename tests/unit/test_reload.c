@@ -16,6 +16,7 @@
 
 static uint32_t n_calls;	     /* that may fail */
 static uint32_t fail_at, fail_again; /* the first and the second to fail */
+static uint32_t n_downs, n_restored; /* ports taken down, devices undone */
 static char absent[IFNAMSIZ];	     /* a device that is not there */
 
 static int may_fail(struct port *port)
@@ -78,6 +79,7 @@ void lifecycle_down(struct agent *agent, struct port *port,
 		    enum port_state state, const char *why)
 {
 	(void)agent;
+	n_downs++;
 	port->state = state;
 	port->retry_ns = now_ns() + NS_PER_SEC;
 	snprintf(port->why, sizeof(port->why), "%s", why);
@@ -166,6 +168,7 @@ uint32_t device_restore(struct device_journal *journal, const char *owner)
 {
 	(void)journal;
 	(void)owner;
+	n_restored++;
 	return 0;
 }
 
@@ -221,6 +224,8 @@ static void start(struct agent *agent, struct config *config)
 	n_calls = 0;
 	fail_at = 0;
 	fail_again = 0;
+	n_downs = 0;
+	n_restored = 0;
 	absent[0] = 0;
 	for (uint32_t i = 0; i < config->n_uplinks; i++) {
 		lifecycle_new_uplink(agent, &config->uplinks[i], &port);
@@ -248,6 +253,15 @@ static const struct port *find(const struct agent *agent, const char *ifname)
 	return NULL;
 }
 
+static const struct port *find_vm(const struct agent *agent,
+				  const struct config_vm *vm)
+{
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++)
+		if (agent->ports[i] && agent->ports[i]->vm_config == vm)
+			return agent->ports[i];
+	return NULL;
+}
+
 /* The ports are those of the agent's configuration, and point into it. With
  * @all_up they are up. */
 static void assert_matches(const struct agent *agent, bool all_up)
@@ -269,10 +283,10 @@ static void assert_matches(const struct agent *agent, bool all_up)
 	}
 	for (uint32_t i = 0; i < config->n_vms; i++) {
 		const struct config_vm *vm = &config->vms[i];
-		const struct port *port = find(agent, vm->device.name);
+		const struct port *port = find_vm(agent, vm);
 
 		assert_non_null(port);
-		assert_ptr_equal(port->vm_config, vm);
+		assert_string_equal(port->ifname, vm->device.name);
 		assert_string_equal(port->name, vm->name);
 		assert_int_equal(port->vlan, vm->vlan);
 		assert_true(!all_up || port->state == PORT_STATE_UP);
@@ -392,6 +406,91 @@ static void test_absent_device(void **state)
 	stop(&agent);
 }
 
+/* A vhost-user VM's front-end is disturbed by what it must be told anew, and
+ * by nothing else. */
+static void test_vhost(void **state)
+{
+	static const struct {
+		const char *device, *more;
+		const char *text; /* added, removed, changed, as before */
+		uint32_t n_downs;
+	} rows[] = {
+		{ "", "", "0 added, 0 removed, 0 changed, 3 as before", 0 },
+		/* at once */
+		{ ", moderation: {packets: 32, us: 50}", "", "1", 0 },
+		{ "", ", class: 3", "1", 0 },
+		{ "", ", addresses: [192.0.2.1]", "1", 0 },
+		{ "", ", pool: {initial: 1024}", "1", 0 },
+		{ "", ", pool: {max: 65536}", "1", 0 },
+		/* another connection */
+		{ ", mode: server", "", "1", 1 },
+		{ ", queues: 2", "", "1", 1 },
+		{ ", allow: {uid: 7}", "", "1", 1 },
+		{ ", allow: {cgroup: /a}", "", "1", 1 },
+		{ ", offloads: {csum: false}", "", "1", 1 },
+		{ ", offloads: {tso: false}", "", "1", 1 },
+		{ ", offloads: {gro: false}", "", "1", 1 },
+		{ "", ", mtu: 1400", "1", 1 },
+	};
+	static const char fmt[] = UPLINKS
+		"vms:\n" VM("1",
+			    "") " - {name: q, mac: 52:54:00:00:00:0a, device: "
+				"{type: vhost-user, socket: %s%s}%s}\n";
+	static struct agent agent;
+	char from[512], to[512], text[300];
+
+	(void)state;
+	snprintf(from, sizeof(from), fmt, "/s", "", "");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		uint16_t slot;
+
+		start(&agent, parse(from));
+		slot = find_vm(&agent, &agent.config->vms[1])->slot;
+		snprintf(to, sizeof(to), fmt, "/s", rows[i].device,
+			 rows[i].more);
+		assert_int_equal(reload(&agent, to, text, sizeof(text)), 0);
+		if (!rows[i].text[1])
+			assert_string_equal(text, "0 added, 0 removed, 1 "
+						  "changed, 2 as before");
+		else
+			assert_string_equal(text, rows[i].text);
+		assert_matches(&agent, true);
+		assert_int_equal(find_vm(&agent, &agent.config->vms[1])->slot,
+				 slot);
+		assert_int_equal(n_downs, rows[i].n_downs);
+		assert_int_equal(n_restored, 0);
+		stop(&agent);
+	}
+	/* Another socket is another port. */
+	start(&agent, parse(from));
+	snprintf(to, sizeof(to), fmt, "/s2", "", "");
+	assert_int_equal(reload(&agent, to, text, sizeof(text)), 0);
+	assert_string_equal(text, "1 added, 1 removed, 0 changed, 2 as before");
+	assert_matches(&agent, true);
+	stop(&agent);
+}
+
+/* A VM that changes from one kind of device to another, and back. */
+static void test_vhost_from_tap(void **state)
+{
+	static const char to[] = UPLINKS
+		"vms:\n - {name: vm1, mac: 52:54:00:00:00:01, device: "
+		"{type: vhost-user, socket: /s}}\n";
+	static const char from[] = UPLINKS "vms:\n" VM("1", "");
+	static struct agent agent;
+	char text[300];
+
+	(void)state;
+	start(&agent, parse(from));
+	assert_int_equal(reload(&agent, to, text, sizeof(text)), 0);
+	assert_string_equal(text, "1 added, 1 removed, 0 changed, 1 as before");
+	assert_matches(&agent, true);
+	assert_int_equal(reload(&agent, from, text, sizeof(text)), 0);
+	assert_string_equal(text, "1 added, 1 removed, 0 changed, 1 as before");
+	assert_matches(&agent, true);
+	stop(&agent);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -400,6 +499,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_way_back_fails, mute,
 						unmute),
 		cmocka_unit_test(test_absent_device),
+		cmocka_unit_test(test_vhost),
+		cmocka_unit_test(test_vhost_from_tap),
 	};
 
 	return cmocka_run_group_tests_name("reload", tests, NULL, NULL);
