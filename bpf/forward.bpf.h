@@ -60,8 +60,6 @@ stage hand_over(struct pass *s)
 {
 	if (meta_reserve(s->ctx))
 		return PKT_to_agent;
-	if (s->pop && tag_pop(s->ctx))
-		return PKT_redirect_failed;
 	return meta_write(s) ? PKT_redirect_failed : PKT_to_agent;
 }
 
@@ -115,8 +113,6 @@ stage flood_kernel(struct pass *s, int from_uplink)
 	}
 	if (meta_reserve(s->ctx))
 		return PKT_no_agent;
-	if (s->pop && tag_pop(s->ctx))
-		return PKT_redirect_failed;
 	return meta_write(s) ? PKT_redirect_failed : PKT_to_flood;
 }
 

@@ -121,8 +121,9 @@ stage enter(struct pass *s)
 /* Headers; and the port's MTU, tags not included. */
 stage parse(struct pass *s)
 {
-	int err = pkt_parse(pass_data(s), pass_end(s),
-			    s->in->flags & PORT_F_CHECK_CSUM, &s->parsed);
+	int err = pkt_parse_headers(pass_data(s), pass_end(s),
+				    s->in->flags & PORT_F_CHECK_CSUM,
+				    &s->parsed);
 
 	if (err)
 		return err;

@@ -91,11 +91,19 @@ static __always_inline struct pkt_meta *meta_get(const struct xdp_md *ctx)
 	return meta;
 }
 
-/* Fills the room that meta_reserve() made. */
-static __always_inline int meta_write(const struct pass *s)
-{
-	struct pkt_meta *meta = meta_get(s->ctx);
+/* Of a packet that is as it was when it was parsed; hash.bpf.c has it. */
+__u32 flow_hash(struct xdp_md *ctx, const struct pkt_parsed *p);
 
+/* Brings the packet to its inner form and fills the room that meta_reserve()
+ * made. */
+static __always_inline int meta_write(struct pass *s)
+{
+	struct pkt_meta *meta;
+
+	s->parsed.hash = flow_hash(s->ctx, &s->parsed);
+	if (s->pop && tag_pop(s->ctx))
+		return -1;
+	meta = meta_get(s->ctx);
 	if (!meta)
 		return -1;
 	*meta = (struct pkt_meta){

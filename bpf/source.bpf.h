@@ -141,24 +141,6 @@ stage check_arp(const struct pass *s, const __u8 *data, const void *data_end)
 	return !sender || ipv4_listed(s, sender) ? STAGE_NEXT : PKT_src_ip;
 }
 
-/* The first bytes of the L4 header, if they are here. @size is constant. */
-static __always_inline const __u8 *l4_get(const struct pass *s,
-					  const __u8 *data,
-					  const void *data_end, __u32 size)
-{
-	__u32 off = s->parsed.l4_off;
-	const __u8 *l4;
-
-	/* The farthest that 22 bytes of Ethernet, 40 of IPv6 and the extension
-	 * headers can reach. */
-	if (!off || off > 22 + 40 + PKT_MAX_EXT * 2048)
-		return NULL;
-	l4 = data + off;
-	if (s->parsed.l4_len < size || l4 + size > (const __u8 *)data_end)
-		return NULL;
-	return l4;
-}
-
 /* 0.0.0.0 only as a DHCP client. */
 stage check_ipv4(const struct pass *s, const __u8 *data, const void *data_end)
 {
@@ -173,7 +155,7 @@ stage check_ipv4(const struct pass *s, const __u8 *data, const void *data_end)
 		return ipv4_listed(s, src) ? STAGE_NEXT : PKT_src_ip;
 	if (s->parsed.l4_proto != PKT_PROTO_UDP)
 		return PKT_src_ip;
-	udp = l4_get(s, data, data_end, 8);
+	udp = pkt_l4_get(data, data_end, &s->parsed, 8);
 	if (!udp || pkt_be16(udp) != 68 || pkt_be16(udp + 2) != 67)
 		return PKT_src_ip;
 	return STAGE_NEXT;
@@ -206,7 +188,7 @@ stage check_ipv6(const struct pass *s, const __u8 *data, const void *data_end)
 	if (ip + 40 > (const __u8 *)data_end)
 		return PKT_ipv6_short;
 	if (s->parsed.l4_proto == PKT_PROTO_ICMPV6)
-		icmp = l4_get(s, data, data_end, 8);
+		icmp = pkt_l4_get(data, data_end, &s->parsed, 8);
 	if (!(pkt_raw64(ip + 8) | pkt_raw64(ip + 16))) {
 		if (!icmp || !from_unspecified(icmp[0]))
 			return PKT_src_ip;
@@ -215,7 +197,7 @@ stage check_ipv6(const struct pass *s, const __u8 *data, const void *data_end)
 	}
 	if (!icmp || icmp[0] != ICMPV6_NEIGH_ADVERT)
 		return STAGE_NEXT;
-	icmp = l4_get(s, data, data_end, 24);
+	icmp = pkt_l4_get(data, data_end, &s->parsed, 24);
 	if (!icmp || s->parsed.flags & PKT_F_FRAGMENT ||
 	    !ipv6_allowed(s, icmp + 8, data + 6))
 		return PKT_src_ip;

@@ -74,7 +74,7 @@ struct pkt_parsed {
 	__u8 l4_proto;		/* later fragments: as the fragment says */
 	__u8 flags;		/* PKT_F_FRAGMENT, _FRAG_LATER, _CSUM_PARTIAL */
 	__u8 pad[2];
-	__u32 hash;		/* see pkt_hash_step() */
+	__u32 hash;		/* pkt_flow_hash() */
 };
 _Static_assert(sizeof(struct pkt_parsed) == 28, "pkt_parsed layout");
 
@@ -100,6 +100,16 @@ pkt_inline __u16 pkt_swap16(__u16 x)
 #endif
 }
 
+/* Tells the verifier, not the compiler, what bits @x can have. */
+#ifdef __bpf__
+#define pkt_bound(x, mask) do {						\
+		__asm__("" : "+r"(x));					\
+		(x) &= (mask);						\
+	} while (0)
+#else
+#define pkt_bound(x, mask) ((void)0)
+#endif
+
 /* A big-endian 16-bit field. */
 pkt_inline __u16 pkt_be16(const void *p)
 {
@@ -112,11 +122,7 @@ pkt_inline __u32 pkt_len16(const void *p)
 {
 	__u32 len = pkt_be16(p);
 
-#ifdef __bpf__
-	/* So that the compiler does not know it either. */
-	__asm__("" : "+r"(len));
-	len &= 0xffff;
-#endif
+	pkt_bound(len, 0xffff);
 	return len;
 }
 
@@ -128,22 +134,6 @@ pkt_inline __u32 pkt_raw32(const void *p)
 pkt_inline __u64 pkt_raw64(const void *p)
 {
 	return *(const pkt_u64 *)p;
-}
-
-/*
- * The flow hash: addresses, protocol and ports of the packet, or addresses
- * and protocol of a fragment (so that all fragments of a datagram agree), or
- * MAC addresses and EtherType of what is neither IPv4 nor IPv6. Two directions
- * of a flow differ. A step is the multiply-and-fold of Steele and Vigna's
- * SplitMix64; each is a bijection of the hash so far.
- */
-#define PKT_HASH_SEED		0x9e3779b97f4a7c15ull
-#define PKT_HASH_MUL		0xbf58476d1ce4e5b9ull
-
-pkt_inline __u64 pkt_hash_step(__u64 hash, __u64 value)
-{
-	hash = (hash ^ value) * PKT_HASH_MUL;
-	return hash ^ hash >> 32;
 }
 
 /* One's complement sums of 16-bit words, in the words' own byte order. */
@@ -221,15 +211,6 @@ pkt_inline int pkt_parse_eth(const __u8 *data, const void *data_end,
 	p->l3_off = PKT_ETH_LEN + 2 * PKT_TAG_LEN;
 	p->n_tags = 2;
 	return pkt_is_tag(p->ethertype) ? PKT_vlan_deep : 0;
-}
-
-/* Flow hash of what is not IP. */
-pkt_inline void pkt_hash_eth(const __u8 *data, struct pkt_parsed *p)
-{
-	__u64 hash = pkt_hash_step(PKT_HASH_SEED, pkt_raw64(data));
-
-	p->hash = pkt_hash_step(hash, (__u64)pkt_raw32(data + 8) << 16 |
-					      p->ethertype);
 }
 
 pkt_inline int pkt_parse_arp(const __u8 *arp, const void *data_end,
@@ -312,26 +293,19 @@ pkt_inline int pkt_parse_icmp(const __u8 *l4, const void *data_end, __u32 len,
 	return 0;
 }
 
-/*
- * @l4 with @len bytes by the IP header; @addr the L3 addresses. p->l4_proto
- * and p->flags are set. Adds the ports to @hash when the packet is whole.
- */
+/* @l4 with @len bytes by the IP header; @addr the L3 addresses. p->l4_proto
+ * and p->flags are set. */
 pkt_inline int pkt_parse_l4(const __u8 *l4, const void *data_end, __u32 len,
-			    const __u8 *addr, int want_csum, __u64 *hash,
+			    const __u8 *addr, int want_csum,
 			    struct pkt_parsed *p)
 {
-	int err;
-
 	switch (p->l4_proto) {
 	case PKT_PROTO_TCP:
-		err = pkt_parse_tcp(l4, data_end, len, addr, want_csum, p);
-		break;
+		return pkt_parse_tcp(l4, data_end, len, addr, want_csum, p);
 	case PKT_PROTO_UDP:
-		err = pkt_parse_udp(l4, data_end, len, addr, want_csum, p);
-		break;
+		return pkt_parse_udp(l4, data_end, len, addr, want_csum, p);
 	case PKT_PROTO_SCTP:
-		err = pkt_parse_sctp(l4, data_end, len, want_csum, p);
-		break;
+		return pkt_parse_sctp(l4, data_end, len, want_csum, p);
 	case PKT_PROTO_ICMP:
 		if (p->l3 != PKT_L3_IPV4)
 			return 0;
@@ -343,12 +317,6 @@ pkt_inline int pkt_parse_l4(const __u8 *l4, const void *data_end, __u32 len,
 	default:
 		return 0;
 	}
-	if (err)
-		return err;
-	/* The comparison repeats, for the verifier, what the cases checked. */
-	if (!(p->flags & PKT_F_FRAGMENT) && l4 + 4 <= (const __u8 *)data_end)
-		*hash = pkt_hash_step(*hash, pkt_raw32(l4));
-	return 0;
 }
 
 /* ---- IP ---- */
@@ -366,8 +334,6 @@ pkt_inline int pkt_parse_ipv4(const __u8 *ip, const void *data_end,
 			      int want_csum, struct pkt_parsed *p)
 {
 	__u32 ihl, total, frag, len;
-	__u64 hash;
-	int err;
 
 	if (ip + 20 > (const __u8 *)data_end)
 		return PKT_ipv4_short;
@@ -384,10 +350,6 @@ pkt_inline int pkt_parse_ipv4(const __u8 *ip, const void *data_end,
 	p->src_off = p->l3_off + 12;
 	p->dst_off = p->l3_off + 16;
 	p->l4_proto = ip[9];
-	hash = pkt_hash_step(PKT_HASH_SEED, pkt_raw64(ip + 12));
-	hash = pkt_hash_step(hash, ip[9]);
-	p->hash = hash;
-
 	len = total - ihl;
 	frag = pkt_be16(ip + 6) & 0x3fff;	/* more fragments, offset */
 	if (frag) {
@@ -404,10 +366,7 @@ pkt_inline int pkt_parse_ipv4(const __u8 *ip, const void *data_end,
 	}
 	p->l4_off = p->l3_off + ihl;
 	p->l4_len = len;
-	err = pkt_parse_l4(ip + ihl, data_end, len, ip + 12, want_csum, &hash,
-			   p);
-	p->hash = hash;
-	return err;
+	return pkt_parse_l4(ip + ihl, data_end, len, ip + 12, want_csum, p);
 }
 
 pkt_inline int pkt_is_ext(__u8 proto)
@@ -422,7 +381,6 @@ struct pkt_chain {
 	__u32 off;		/* of the next header, from the IPv6 header */
 	__u32 len;		/* bytes left of the packet */
 	__u8 proto;		/* of the next header */
-	__u8 hash_proto;	/* what all fragments of the packet know */
 };
 
 /* One IPv6 extension header. */
@@ -444,10 +402,10 @@ pkt_inline int pkt_parse_ext(const __u8 *ip, const void *data_end,
 	if (size > c->len)
 		return PKT_ipv6_ext;
 	c->off += size;
+	/* Without, it would follow each length that the chain can have. */
+	pkt_bound(c->off, 0x7fff);
 	c->len -= size;
 	c->proto = ext[0];
-	if (!(p->flags & PKT_F_FRAGMENT))
-		c->hash_proto = ext[0];
 	if (proto != PKT_PROTO_FRAGMENT)
 		return 0;
 
@@ -468,7 +426,6 @@ pkt_inline int pkt_parse_ipv6(const __u8 *ip, const void *data_end,
 			      int want_csum, struct pkt_parsed *p)
 {
 	struct pkt_chain c = { .off = 40 };
-	__u64 hash;
 	int err, i;
 
 	if (ip + 40 > (const __u8 *)data_end)
@@ -483,7 +440,6 @@ pkt_inline int pkt_parse_ipv6(const __u8 *ip, const void *data_end,
 	p->src_off = p->l3_off + 8;
 	p->dst_off = p->l3_off + 24;
 	c.proto = ip[6];
-	c.hash_proto = ip[6];
 	for (i = 0; i < PKT_MAX_EXT; i++) {
 		if (!pkt_is_ext(c.proto) || p->flags & PKT_F_FRAG_LATER)
 			break;
@@ -492,13 +448,6 @@ pkt_inline int pkt_parse_ipv6(const __u8 *ip, const void *data_end,
 			return err;
 	}
 	p->l4_proto = c.proto;
-
-	hash = pkt_hash_step(PKT_HASH_SEED, pkt_raw64(ip + 8));
-	hash = pkt_hash_step(hash, pkt_raw64(ip + 16));
-	hash = pkt_hash_step(hash, pkt_raw64(ip + 24));
-	hash = pkt_hash_step(hash, pkt_raw64(ip + 32));
-	hash = pkt_hash_step(hash, c.hash_proto);
-	p->hash = hash;
 	if (p->flags & PKT_F_FRAG_LATER)
 		return 0;
 	if (pkt_is_ext(c.proto))
@@ -507,20 +456,17 @@ pkt_inline int pkt_parse_ipv6(const __u8 *ip, const void *data_end,
 		return 0;
 	p->l4_off = p->l3_off + c.off;
 	p->l4_len = c.len;
-	err = pkt_parse_l4(ip + c.off, data_end, c.len, ip + 8, want_csum,
-			   &hash, p);
-	p->hash = hash;
-	return err;
+	return pkt_parse_l4(ip + c.off, data_end, c.len, ip + 8, want_csum, p);
 }
 
 /*
- * Parses the frame from @data to @data_end into @p. Returns 0, or the reason
- * (enum pkt_reason, above 0) for which the frame is malformed; @p then holds
- * what was found until there. PKT_F_CSUM_PARTIAL is looked for only if
- * @want_csum: not in fragments, not inside tunnels.
+ * Parses the frame from @data to @data_end into @p, all but the flow hash.
+ * Returns 0, or the reason (enum pkt_reason, above 0) for which the frame is
+ * malformed; @p then holds what was found until there. PKT_F_CSUM_PARTIAL is
+ * looked for only if @want_csum: not in fragments, not inside tunnels.
  */
-pkt_inline int pkt_parse(const void *data, const void *data_end, int want_csum,
-			 struct pkt_parsed *p)
+pkt_inline int pkt_parse_headers(const void *data, const void *data_end,
+				 int want_csum, struct pkt_parsed *p)
 {
 	const __u8 *l3;
 	int err;
@@ -536,12 +482,97 @@ pkt_inline int pkt_parse(const void *data, const void *data_end, int want_csum,
 	case PKT_ETHERTYPE_IPV6:
 		return pkt_parse_ipv6(l3, data_end, want_csum, p);
 	case PKT_ETHERTYPE_ARP:
-		pkt_hash_eth(data, p);
 		return pkt_parse_arp(l3, data_end, p);
 	default:
-		pkt_hash_eth(data, p);
 		return 0;
 	}
+}
+
+/* ---- flow hash ---- */
+
+#define PKT_HASH_SEED		0x9e3779b97f4a7c15ull
+#define PKT_HASH_MUL		0xbf58476d1ce4e5b9ull
+
+/* The multiply-and-fold of Steele and Vigna's SplitMix64: a bijection of the
+ * hash so far. */
+pkt_inline __u64 pkt_hash_step(__u64 hash, __u64 value)
+{
+	hash = (hash ^ value) * PKT_HASH_MUL;
+	return hash ^ hash >> 32;
+}
+
+/* The first @size bytes of the L4 header, if the packet has them. @size is
+ * constant. */
+pkt_inline const __u8 *pkt_l4_get(const void *data, const void *data_end,
+				  const struct pkt_parsed *p, __u32 size)
+{
+	__u32 off = p->l4_off;
+	const __u8 *l4;
+
+	/* The farthest that 22 bytes of Ethernet, 40 of IPv6 and the extension
+	 * headers can reach. */
+	if (!off || off > 22 + 40 + PKT_MAX_EXT * 2048)
+		return 0;
+	l4 = (const __u8 *)data + off;
+	if (p->l4_len < size || l4 + size > (const __u8 *)data_end)
+		return 0;
+	return l4;
+}
+
+pkt_inline int pkt_has_ports(__u8 proto)
+{
+	return proto == PKT_PROTO_TCP || proto == PKT_PROTO_UDP ||
+	       proto == PKT_PROTO_SCTP;
+}
+
+/*
+ * The flow hash of a frame that pkt_parse_headers() found well-formed: of its
+ * addresses, protocol and ports; of the addresses of a fragment (so that all
+ * fragments of a datagram agree); of the MAC addresses and EtherType of what
+ * is neither IPv4 nor IPv6. Two directions of a flow differ.
+ */
+pkt_inline __u32 pkt_flow_hash(const void *data, const void *data_end,
+			       const struct pkt_parsed *p)
+{
+	/* The mask changes nothing: it is for the verifier. */
+	const __u8 *l3 = (const __u8 *)data + (p->l3_off & 31);
+	__u64 hash = PKT_HASH_SEED;
+	const __u8 *l4;
+
+	if (p->l3 == PKT_L3_IPV4 && l3 + 20 <= (const __u8 *)data_end) {
+		hash = pkt_hash_step(hash, pkt_raw64(l3 + 12));
+	} else if (p->l3 == PKT_L3_IPV6 &&
+		   l3 + 40 <= (const __u8 *)data_end) {
+		hash = pkt_hash_step(hash, pkt_raw64(l3 + 8));
+		hash = pkt_hash_step(hash, pkt_raw64(l3 + 16));
+		hash = pkt_hash_step(hash, pkt_raw64(l3 + 24));
+		hash = pkt_hash_step(hash, pkt_raw64(l3 + 32));
+	} else {
+		l3 = data;
+		if (l3 + PKT_ETH_LEN > (const __u8 *)data_end)
+			return 0;
+		hash = pkt_hash_step(hash, pkt_raw64(l3));
+		return pkt_hash_step(hash, (__u64)pkt_raw32(l3 + 8) << 16 |
+						   p->ethertype);
+	}
+	if (p->flags & PKT_F_FRAGMENT)
+		return hash;
+	hash = pkt_hash_step(hash, p->l4_proto);
+	if (!pkt_has_ports(p->l4_proto))
+		return hash;
+	l4 = pkt_l4_get(data, data_end, p, 4);
+	return l4 ? pkt_hash_step(hash, pkt_raw32(l4)) : hash;
+}
+
+/* Both: what the agent wants of a packet. */
+pkt_inline int pkt_parse(const void *data, const void *data_end, int want_csum,
+			 struct pkt_parsed *p)
+{
+	int err = pkt_parse_headers(data, data_end, want_csum, p);
+
+	if (!err)
+		p->hash = pkt_flow_hash(data, data_end, p);
+	return err;
 }
 
 /* The metadata of a packet parsed into @p whose network tag, @popped bytes of

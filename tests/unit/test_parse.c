@@ -123,6 +123,8 @@ static void test_hash(void **state)
 	assert_int_equal(frag, parse_text("ip4 frag=64,0 proto=17 data=5", 0)
 				       .hash);
 	assert_int_not_equal(frag, udp);
+	assert_int_not_equal(frag, parse_text("ip4=10.0.0.3 frag=64,0 proto=17 "
+					      "data=5", 0).hash);
 	assert_int_equal(frag6, parse_text("ip6 frag=64,0 proto=60 data=5", 0)
 					.hash);
 	/* what is not IP is told apart by its MAC addresses */
