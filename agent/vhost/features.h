@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Feature bits of virtio 1.2 (net, ring) and vhost that we know by name. */
+/* Feature bits of virtio 1.2 (net, ring), vhost, and the vhost-user protocol that
+ * we know by name. */
 #ifndef VHOST_FEATURES_H
 #define VHOST_FEATURES_H
 
@@ -24,5 +25,12 @@
 #define VIRTIO_RING_EVENT_IDX		VIRTIO_BIT(29)
 #define VHOST_PROTOCOL_FEATURES		VIRTIO_BIT(30)
 #define VIRTIO_VERSION_1		VIRTIO_BIT(32)
+
+#define VHOST_PROTOCOL_MQ		VIRTIO_BIT(0)
+#define VHOST_PROTOCOL_LOG_SHMFD	VIRTIO_BIT(1)
+#define VHOST_PROTOCOL_RARP		VIRTIO_BIT(2)
+#define VHOST_PROTOCOL_REPLY_ACK	VIRTIO_BIT(3)
+#define VHOST_PROTOCOL_NET_MTU		VIRTIO_BIT(4)
+#define VHOST_PROTOCOL_MEM_SLOTS	VIRTIO_BIT(15)
 
 #endif

@@ -22,14 +22,14 @@
 #define MAX_ENTRIES (256 * (GUEST_MAX_REGIONS + 1))
 
 struct entry {
-	uint32_t seq;		/* A: odd while it changes */
-	uintptr_t start;	/* A: 0 = free */
-	size_t size;		/* A */
-	bool *broken;		/* A: borrowed */
+	uint32_t seq;	 /* A: odd while it changes */
+	uintptr_t start; /* A: 0 = free */
+	size_t size;	 /* A */
+	bool *broken;	 /* A: borrowed */
 };
 
 static struct entry entries[MAX_ENTRIES];
-static uint32_t n_entries;	/* A: those behind have never been used */
+static uint32_t n_entries; /* A: those behind have never been used */
 static pthread_mutex_t change = PTHREAD_MUTEX_INITIALIZER;
 static struct sigaction old_action;
 static bool installed;

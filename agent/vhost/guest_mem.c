@@ -19,8 +19,9 @@
 #define LOG_PAGE_SHIFT 12
 
 /* Writes @why and returns @err, a negative errno. */
-__attribute__((format(printf, 4, 5))) static int
-refuse(int err, char *why, size_t why_size, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static int refuse(int err, char *why,
+							size_t why_size,
+							const char *fmt, ...)
 {
 	va_list ap;
 
@@ -60,8 +61,8 @@ static int check_file(int fd, uint64_t end, size_t *ret_map_size, char *why,
 			      "its file must be open for reading and writing");
 	if (st.st_size < 0 || end > (uint64_t)st.st_size)
 		return refuse(-EINVAL, why, why_size,
-			      "it ends at 0x%" PRIx64
-			      " in a file of 0x%" PRIx64 " bytes",
+			      "it ends at 0x%" PRIx64 " in a file of 0x%" PRIx64
+			      " bytes",
 			      end, (uint64_t)st.st_size);
 	block = (uint64_t)sysconf(_SC_PAGESIZE);
 	if ((uint64_t)st.st_blksize > block)
@@ -146,13 +147,13 @@ static int check_place(const struct guest_mem *mem,
 				      other->size, other->gpa);
 	}
 	if (map_size > GUEST_MAX_BYTES || sum > GUEST_MAX_BYTES)
-		return refuse(
-			-ENOSPC, why, why_size,
-			"up to %llu GiB of files can be mapped for a VM",
-			GUEST_MAX_BYTES >> 30);
+		return refuse(-ENOSPC, why, why_size,
+			      "up to %llu GiB of files can be mapped for a VM",
+			      GUEST_MAX_BYTES >> 30);
 	if (!log_covers(&mem->log, spec->gpa + (spec->size - 1)))
 		return refuse(-EINVAL, why, why_size,
-			      "the log of 0x%" PRIx64 " bytes does not cover it",
+			      "the log of 0x%" PRIx64
+			      " bytes does not cover it",
 			      mem->log.size);
 	return 0;
 }

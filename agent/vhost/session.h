@@ -2,7 +2,8 @@
 /*
  * The vhost-user protocol: one VM's front-end (QEMU, DPDK's virtio-user), its
  * connection, and everything it has told us. Control thread, all of it; the
- * rings are run by workers, whom the hooks tell when to begin and end.
+ * rings are run by workers, whom the hooks tell when to begin and end. Hooks
+ * call nothing of the session but vhost_session_info().
  *
  * Sources: the vhost-user specification (QEMU's docs/interop/vhost-user.rst),
  * virtio 1.2.
@@ -50,7 +51,8 @@ struct vhost_hooks {
 	/* A ring that runs is enabled or disabled: a disabled ring to the
 	 * guest gets nothing, what comes from a disabled one is discarded. */
 	void (*enable)(void *arg, uint32_t index, bool enabled);
-	/* A ring's call descriptor has changed while it runs. */
+	/* A ring's call descriptor has changed while it runs; the old one is
+	 * closed when this returns. */
 	void (*call_fd)(void *arg, uint32_t index, int fd);
 	/* The guest has moved: tell the network where its @mac is. */
 	void (*rarp)(void *arg, const uint8_t mac[6]);
@@ -76,9 +78,10 @@ struct vhost_opts {
 					 * descriptors with data.ptr = itself */
 };
 
-/* Starts to listen or to connect, which goes on for ever in the background: an
- * error here is one of memory or of the path (-EADDRINUSE, -EACCES, ...: tried
- * again from vhost_session_tick() as well). */
+/* Starts to listen or to connect, which goes on for ever in the background: what
+ * is wrong with the path now (-EADDRINUSE, -EACCES, ...) is in vhost_info.why,
+ * and is tried again from vhost_session_tick(). 0, -ENOMEM, -ENAMETOOLONG (up to
+ * 107 bytes are allowed), or -EINVAL. No hook is called. */
 int vhost_session_open(const struct vhost_opts *opts,
 		       struct vhost_session **ret_session);
 

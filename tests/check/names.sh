@@ -15,6 +15,7 @@ umem      rx_ring_		# its sockets' rings
 queue     share_		# a VM's part of a queue
 reload    agent_reload		# declared with the rest of agent.h
 snapshot  reason_infos		# what a snapshot's counters mean
+session   vhost_session_		# the folder's name in front
 schema_text config_print_keys_mdoc	# declared in config.h
 "
 
