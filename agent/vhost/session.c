@@ -62,6 +62,25 @@ static const struct request requests[MESSAGE_N_REQUESTS] = {
 
 /* ---- life ---- */
 
+static void free_session(struct vhost_session *s)
+{
+	free(s->path);
+	free(s->peer_cgroup);
+	free(s);
+}
+
+/* The session outlives the configuration that it was opened by. */
+static int copy_strings(struct vhost_session *s)
+{
+	const char *cgroup = s->opts.peer_cgroup;
+
+	s->path = strdup(s->opts.path);
+	s->peer_cgroup = cgroup ? strdup(cgroup) : NULL;
+	s->opts.path = s->path;
+	s->opts.peer_cgroup = s->peer_cgroup;
+	return s->path && (!cgroup || s->peer_cgroup) ? 0 : -ENOMEM;
+}
+
 int vhost_session_open(const struct vhost_opts *opts,
 		       struct vhost_session **ret_session)
 {
@@ -75,6 +94,10 @@ int vhost_session_open(const struct vhost_opts *opts,
 	if (!s)
 		return -ENOMEM;
 	s->opts = *opts;
+	if (copy_strings(s)) {
+		free_session(s);
+		return -ENOMEM;
+	}
 	s->fd = -1;
 	s->listen_fd = -1;
 	s->peer_uid = (uid_t)-1;
@@ -94,7 +117,7 @@ void vhost_session_close(struct vhost_session *s)
 	if (s->fd >= 0)
 		session_end(s, false, "closed");
 	session_connect_close(s);
-	free(s);
+	free_session(s);
 }
 
 static void tell(struct vhost_session *s)

@@ -63,7 +63,7 @@ struct vhost_hooks {
 
 struct vhost_opts {
 	const char *name;		/* of the VM, for messages; borrowed */
-	const char *path;		/* of the socket; borrowed */
+	const char *path;		/* of the socket; copied */
 	bool server;			/* listen there; otherwise connect */
 	uint32_t socket_mode;		/* server: permission bits */
 	uint32_t n_pairs;		/* offered, 1..VHOST_MAX_PAIRS */
@@ -71,7 +71,7 @@ struct vhost_opts {
 	uint16_t mtu;			/* of the port */
 	uid_t peer_uid;			/* who may be there; (uid_t)-1: anybody */
 	const char *peer_cgroup;	/* a suffix of the peer's cgroup v2 path,
-					 * or NULL; borrowed */
+					 * or NULL; copied */
 	const struct vhost_hooks *hooks;
 	void *arg;
 	int epoll_fd;			/* borrowed: the session adds its

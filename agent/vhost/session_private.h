@@ -36,6 +36,7 @@ struct session_ring {
 
 struct vhost_session {
 	struct vhost_opts opts;
+	char *path, *peer_cgroup;	/* owned: opts refers to them */
 	/* the socket */
 	int fd;		      /* owned: connection; -1 = none */
 	int listen_fd;	      /* owned: server; -1 = none */
