@@ -163,22 +163,38 @@ stage send_port(struct pass *s, __u32 port, const struct port_cfg *out,
 	return send_kernel(s, port, to_uplink);
 }
 
+/* The port of @mac in the packet's network; 0 = not in the table. */
+static __always_inline __u32 mac_to_port(const struct pass *s, const __u8 *mac)
+{
+	const __u32 index = (mac[4] ^ mac[5] ^ s->vlan) % PKT_RECENT_ADDRS;
+	const struct fdb_entry *entry;
+	struct recent_addr *recent;
+	struct fdb_key key;
+
+	fdb_key_set(&key, mac, s->vlan);
+	recent = bpf_map_lookup_elem(&recent_dsts, &index);
+	if (recent && recent_matches(recent, &key, s->stamp))
+		return recent->port;
+	entry = bpf_map_lookup_elem(&fdb, &key);
+	if (!entry)
+		return 0;
+	if (recent)
+		recent_set(recent, &key, entry->port, s->stamp);
+	return entry->port;
+}
+
 /* The destination's port; none for groups and whoever is not in the table. */
 stage find_target(struct pass *s)
 {
 	const __u8 *data = pass_data(s);
-	const struct fdb_entry *entry;
-	struct fdb_key key;
 
 	if (data + PKT_ETH_LEN > (const __u8 *)pass_end(s))
 		return PKT_eth_short;
 	if (data[0] & 1)
 		return STAGE_NEXT;
-	fdb_key_set(&key, data, s->vlan);
-	entry = bpf_map_lookup_elem(&fdb, &key);
-	if (!entry)
+	s->out_port = mac_to_port(s, data);
+	if (!s->out_port)
 		return STAGE_NEXT;
-	s->out_port = entry->port;
 	s->out = bpf_map_lookup_elem(&ports, &s->out_port);
 	return s->out ? STAGE_NEXT : PKT_port_down;
 }

@@ -17,7 +17,8 @@ struct map_xsks xsk_port SEC(".maps");
 struct map_xsks xsk_vm SEC(".maps");
 struct map_flood flood SEC(".maps");
 struct map_recent_devs recent_devs SEC(".maps");
-struct map_recent_srcs recent_srcs SEC(".maps");
+struct map_recent_addrs recent_dsts SEC(".maps");
+struct map_recent_addrs recent_srcs SEC(".maps");
 
 const volatile struct datapath_opts opts SEC(".rodata") = { 0 };
 

@@ -99,11 +99,11 @@ struct map_recent_devs {
 	__type(value, struct recent_dev);
 };
 
-struct map_recent_srcs {
+struct map_recent_addrs {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, PKT_RECENT_SRCS);
+	__uint(max_entries, PKT_RECENT_ADDRS);
 	__type(key, __u32);
-	__type(value, struct recent_src);
+	__type(value, struct recent_addr);
 };
 
 extern struct map_agent_state agent_state SEC(".maps");
@@ -118,7 +118,8 @@ extern struct map_xsks xsk_port SEC(".maps");
 extern struct map_xsks xsk_vm SEC(".maps");
 extern struct map_flood flood SEC(".maps");
 extern struct map_recent_devs recent_devs SEC(".maps");
-extern struct map_recent_srcs recent_srcs SEC(".maps");
+extern struct map_recent_addrs recent_dsts SEC(".maps");
+extern struct map_recent_addrs recent_srcs SEC(".maps");
 
 /* Set before loading, constant for the verifier. */
 extern const volatile struct datapath_opts opts;

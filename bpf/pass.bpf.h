@@ -21,11 +21,11 @@
 /* One packet's way through a program. */
 struct pass {
 	struct xdp_md *ctx;
+	__u64 stamp;		/* for the recent_ maps */
 	const struct port_cfg *in;
 	const struct port_cfg *out;	/* NULL = flood */
 	__u32 in_port;		/* slot; 0 = unknown device */
 	__u32 out_port;		/* slot, if @out */
-	__u32 tick;		/* for the recent_ maps */
 	__u32 len;		/* of the frame as it came */
 	__u32 size;		/* the same without the tags */
 	int action;		/* verdict, if the reason is a GOOD one */
@@ -83,15 +83,29 @@ static __always_inline int finish(const struct pass *s, int reason)
 	return XDP_DROP;
 }
 
+/* What an entry of the recent_ maps must bear to count. Read before the tables
+ * are: whoever changes them counts the change afterwards. */
+static __always_inline __u64 stamp_now(void)
+{
+	const __u32 zero = 0;
+	const struct agent_state *state;
+	__u32 tick = bpf_jiffies64() >> PKT_RECENT_SHIFT;
+
+	state = bpf_map_lookup_elem(&agent_state, &zero);
+	if (!state)
+		return tick;
+	return (__u64)*(const volatile __u32 *)&state->n_changes << 32 | tick;
+}
+
 /* The port of @ifindex; 0 = none. */
-static __always_inline __u32 dev_to_port(__u32 ifindex, __u32 tick)
+static __always_inline __u32 dev_to_port(__u32 ifindex, __u64 stamp)
 {
 	const __u32 index = ifindex % PKT_RECENT_DEVS;
 	struct recent_dev *recent;
 	const struct dev_port *dev;
 
 	recent = bpf_map_lookup_elem(&recent_devs, &index);
-	if (recent && recent->ifindex == ifindex && recent->tick == tick)
+	if (recent && recent->ifindex == ifindex && recent->stamp == stamp)
 		return recent->port;
 	dev = bpf_map_lookup_elem(&dev_port, &ifindex);
 	if (!dev)
@@ -99,7 +113,7 @@ static __always_inline __u32 dev_to_port(__u32 ifindex, __u32 tick)
 	if (recent) {
 		recent->ifindex = ifindex;
 		recent->port = dev->port;
-		recent->tick = tick;
+		recent->stamp = stamp;
 	}
 	return dev->port;
 }
@@ -108,8 +122,8 @@ static __always_inline __u32 dev_to_port(__u32 ifindex, __u32 tick)
 stage enter(struct pass *s)
 {
 	s->len = s->ctx->data_end - s->ctx->data;
-	s->tick = bpf_jiffies64() >> PKT_RECENT_SHIFT;
-	s->in_port = dev_to_port(s->ctx->ingress_ifindex, s->tick);
+	s->stamp = stamp_now();
+	s->in_port = dev_to_port(s->ctx->ingress_ifindex, s->stamp);
 	if (!s->in_port)
 		return PKT_port_unknown;
 	s->in = bpf_map_lookup_elem(&ports, &s->in_port);
@@ -153,6 +167,23 @@ static __always_inline void fdb_key_set(struct fdb_key *key, const __u8 *mac,
 	*(pkt_u32 *)key->mac = pkt_raw32(mac);
 	*(pkt_u16 *)(key->mac + 4) = *(const pkt_u16 *)(mac + 4);
 	key->vlan = vlan;
+}
+
+static __always_inline int recent_matches(const struct recent_addr *recent,
+					  const struct fdb_key *key,
+					  __u64 stamp)
+{
+	return recent->stamp == stamp && mac_equal(recent->key.mac, key->mac) &&
+	       recent->key.vlan == key->vlan;
+}
+
+static __always_inline void recent_set(struct recent_addr *recent,
+				       const struct fdb_key *key, __u32 port,
+				       __u64 stamp)
+{
+	recent->key = *key;
+	recent->port = port;
+	recent->stamp = stamp;
 }
 
 #endif

@@ -57,7 +57,7 @@ static __always_inline int vm_may_send(const struct pass *s,
 stage check_source(struct pass *s, int from_uplink)
 {
 	const __u8 *data = pass_data(s);
-	struct recent_src *recent;
+	struct recent_addr *recent;
 	struct fdb_entry *entry;
 	struct fdb_key key;
 	__u32 index;
@@ -67,10 +67,10 @@ stage check_source(struct pass *s, int from_uplink)
 	if (data[6] & 1)
 		return PKT_src_multicast;
 	fdb_key_set(&key, data + 6, s->vlan);
-	index = (data[10] ^ data[11] ^ s->vlan) % PKT_RECENT_SRCS;
+	index = (data[10] ^ data[11] ^ s->vlan) % PKT_RECENT_ADDRS;
 	recent = bpf_map_lookup_elem(&recent_srcs, &index);
-	if (recent && recent->tick == s->tick && recent->port == s->in_port &&
-	    mac_equal(recent->key.mac, key.mac) && recent->key.vlan == s->vlan)
+	if (recent && recent->port == s->in_port &&
+	    recent_matches(recent, &key, s->stamp))
 		return STAGE_NEXT;
 
 	entry = bpf_map_lookup_elem(&fdb, &key);
@@ -79,11 +79,8 @@ stage check_source(struct pass *s, int from_uplink)
 	if (!from_uplink && !vm_may_send(s, entry))
 		return PKT_src_mac;
 	learn(s, entry);
-	if (recent && !(s->flags & PKT_F_LEARN)) {
-		recent->key = key;
-		recent->port = s->in_port;
-		recent->tick = s->tick;
-	}
+	if (recent && !(s->flags & PKT_F_LEARN))
+		recent_set(recent, &key, s->in_port, s->stamp);
 	return STAGE_NEXT;
 }
 

@@ -39,10 +39,20 @@ bool datapath_slot_is_taken(struct datapath *dp, uint32_t slot)
 	return false;
 }
 
+/* After every change of ports, dev_port or fdb: what the programs remember of
+ * them counts no more. */
+static void count_change(struct datapath *dp)
+{
+	__atomic_add_fetch(&dp->state->n_changes, 1, __ATOMIC_RELEASE);
+}
+
 int datapath_set_port(struct datapath *dp, uint32_t slot,
 		      const struct port_cfg *cfg)
 {
-	return bpf_map_update_elem(FD(dp, ports), &slot, cfg, BPF_ANY);
+	int err = bpf_map_update_elem(FD(dp, ports), &slot, cfg, BPF_ANY);
+
+	count_change(dp);
+	return err;
 }
 
 static struct bpf_devmap_val devmap_val(struct datapath *dp, int ifindex,
@@ -69,6 +79,7 @@ int datapath_set_device(struct datapath *dp, uint32_t slot,
 	if (!err)
 		err = bpf_map_update_elem(FD(dp, dev_port), &key, &dev,
 					  BPF_ANY);
+	count_change(dp);
 	return err;
 }
 
@@ -77,6 +88,7 @@ void datapath_clear_device(struct datapath *dp, uint32_t slot, int ifindex)
 	struct dev_key key = { .ifindex = (uint32_t)ifindex };
 
 	bpf_map_delete_elem(FD(dp, dev_port), &key);
+	count_change(dp);
 	bpf_map_delete_elem(FD(dp, devs), &slot);
 	for (uint32_t q = 0; q < PKT_MAX_QUEUES; q++) {
 		datapath_del_xsk(dp, false, slot, q);
@@ -129,13 +141,16 @@ int datapath_set_fdb(struct datapath *dp, const struct fdb_key *key,
 {
 	struct fdb_entry entry = { .port = (uint16_t)port, .flags = flags,
 				   .seen_s = now_s };
+	int err = bpf_map_update_elem(FD(dp, fdb), key, &entry, BPF_ANY);
 
-	return bpf_map_update_elem(FD(dp, fdb), key, &entry, BPF_ANY);
+	count_change(dp);
+	return err;
 }
 
 void datapath_del_fdb(struct datapath *dp, const struct fdb_key *key)
 {
 	bpf_map_delete_elem(FD(dp, fdb), key);
+	count_change(dp);
 }
 
 int datapath_fdb_seen(struct datapath *dp, const struct fdb_key *key,
@@ -314,6 +329,7 @@ uint32_t datapath_sweep_maps(struct datapath *dp,
 		   visit_net, arg);
 	n += sweep(FD(dp, dev_port), sizeof(struct dev_key), PKT_MAX_PORTS,
 		   visit_dev, arg);
+	count_change(dp);
 	sweep(FD(dp, flood), sizeof(struct net_key), PKT_MAX_NETS, visit_net,
 	      arg);
 	return n;

@@ -18,7 +18,8 @@ struct agent_state {
 				 * 0 = the agent has left */
 	__u64 timeout_ns;	/* older than this, the agent counts as gone */
 	__u32 pid;
-	__u32 pad;
+	__u32 n_changes;	/* of ports, dev_port and fdb, counted after
+				 * each: see recent_devs */
 };
 
 /* ---- dev_port: which port a device is ---- */
@@ -120,27 +121,30 @@ _Static_assert(sizeof(struct port_counters) ==
 	       PKT_N_REASONS * sizeof(struct counter),
 	       "a counter is found by its reason");
 
-/* ---- recent_devs, recent_srcs: what a CPU found a moment ago ---- */
+/* ---- recent_devs, recent_dsts, recent_srcs: what a CPU has just found ---- */
 
 /* Looking things up by hash is what a packet costs most, and packets come in
- * runs. An entry counts while its tick (PKT_RECENT_SHIFT) lasts, so a change
- * of the tables takes effect within 32 jiffies. The programs' own: the agent
- * neither reads nor writes them. */
+ * runs. An entry counts until the agent changes a table, and for one tick
+ * (PKT_RECENT_SHIFT) at most: sources have to be seen from time to time. The
+ * programs' own: the agent neither reads nor writes them. */
 #define PKT_RECENT_DEVS		64
-#define PKT_RECENT_SRCS		256
+#define PKT_RECENT_ADDRS	256
 #define PKT_RECENT_SHIFT	5
 
+/* @stamp: agent_state.n_changes << 32 | low half of jiffies >> SHIFT */
 struct recent_dev {
+	__u64 stamp;
 	__u32 ifindex;
 	__u32 port;
-	__u32 tick;		/* jiffies >> PKT_RECENT_SHIFT */
 };
 
-/* A source that passed the checks of a port and is not to be learned. */
-struct recent_src {
+/* A destination that is in the table, or a source that passed the checks of a
+ * port and is not to be learned. */
+struct recent_addr {
+	__u64 stamp;
 	struct fdb_key key;
 	__u32 port;
-	__u32 tick;
+	__u32 pad;
 };
 
 /* Options fixed at load time (.rodata): the verifier prunes what is off. */

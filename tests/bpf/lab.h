@@ -360,12 +360,28 @@ static inline void lab_clear_recent(struct lab *lab)
 	static uint8_t zero[8192];
 	uint32_t i;
 
-	if (libbpf_num_possible_cpus() * 16 > (int)sizeof(zero))
+	if (libbpf_num_possible_cpus() * sizeof(struct recent_addr) >
+	    sizeof(zero))
 		die("too many CPUs");
 	for (i = 0; i < PKT_RECENT_DEVS; i++)
 		map_set(lab->skel->maps.recent_devs, &i, zero);
-	for (i = 0; i < PKT_RECENT_SRCS; i++)
+	for (i = 0; i < PKT_RECENT_ADDRS; i++) {
+		map_set(lab->skel->maps.recent_dsts, &i, zero);
 		map_set(lab->skel->maps.recent_srcs, &i, zero);
+	}
+}
+
+/* What the agent does after it has changed a table. */
+static inline void lab_count_change(struct lab *lab)
+{
+	const int fd = bpf_map__fd(lab->skel->maps.agent_state);
+	const uint32_t zero = 0;
+	struct agent_state state;
+
+	if (bpf_map_lookup_elem(fd, &zero, &state))
+		die("agent_state");
+	state.n_changes++;
+	map_set(lab->skel->maps.agent_state, &zero, &state);
 }
 
 /* Everything but the targets, as described above. */

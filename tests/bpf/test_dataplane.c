@@ -232,7 +232,26 @@ static void add_strange_device(struct lab *lab)
 		die("attach");
 }
 
-/* What a CPU remembers of a source holds for that port and network only, and
+/* The address @vm has come to @port since @first: to be seen at once if the
+ * agent says so, and before long if somebody else has changed the table. */
+static void run_changed(struct lab *lab, const struct row *first,
+			const struct row *then, const char *vm, uint32_t port,
+			bool told)
+{
+	row_begin(then->name);
+	lab_set_targets(lab);
+	lab_reset(lab);
+	run_once(lab, first);
+	lab_set_fdb(lab, vm, 10, port, true);
+	if (told)
+		lab_count_change(lab);
+	else	/* 32 jiffies at 100 Hz, the slowest, and some */
+		usleep(400000);
+	run_once(lab, then);
+	row_end();
+}
+
+/* What a CPU remembers of an address holds for that port and network only, and
  * not for long. */
 static void run_recent(struct lab *lab)
 {
@@ -247,6 +266,10 @@ static void run_recent(struct lab *lab)
 		  "dst=vm2 src=vm1 tag=10 ip4 udp", DROP(src_local) },
 		{ "recent source, a MAC that shares its entry", 3,
 		  "dst=vm2 src=vm1 ip4 udp poke=6,6", DROP(src_mac) },
+		{ "recent destination, a MAC that shares its entry", 3,
+		  "dst=vm2 src=vm1 ip4 udp poke=0,6",
+		  XPORT(3, OUT("dst=vm2 src=vm1 ip4 udp poke=0,6"),
+			META(10, FLOOD, 0)) },
 		{ "recent device, one that shares its entry", 3,
 		  "dst=vm2 src=vm1 ip4 udp", DROP(port_unknown),
 		  IN_STATE(STRANGE_DEV) },
@@ -254,6 +277,9 @@ static void run_recent(struct lab *lab)
 	static const struct row moved = {
 		"recent source that is not allowed any more", 3,
 		"dst=vm2 src=vm1 ip4 udp", DROP(src_mac) };
+	static const struct row back = {
+		"recent destination that is elsewhere", 3,
+		"dst=vm2 src=vm1 ip4 udp", DROP(same_port) };
 	size_t i;
 
 	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
@@ -264,14 +290,10 @@ static void run_recent(struct lab *lab)
 		run_once(lab, &others[i]);
 		row_end();
 	}
-	row_begin(moved.name);
-	lab_reset(lab);
-	run_once(lab, &first);
-	lab_set_fdb(lab, "vm1", 10, 4, true);
-	/* 32 jiffies at 100 Hz, the slowest, and some */
-	usleep(400000);
-	run_once(lab, &moved);
-	row_end();
+	run_changed(lab, &first, &moved, "vm1", 4, false);
+	run_changed(lab, &first, &moved, "vm1", 4, true);
+	run_changed(lab, &first, &back, "vm2", 3, false);
+	run_changed(lab, &first, &back, "vm2", 3, true);
 }
 
 int main(void)
