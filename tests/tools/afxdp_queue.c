@@ -6,7 +6,7 @@
  * plays the NIC.
  *
  * The frames are those of framegen.h: "frames recv" with the same seed checks
- * them.
+ * them, and with the same --progress the sender waits for it (progress.h).
  */
 #include <getopt.h>
 #include <linux/if_link.h>
@@ -16,6 +16,7 @@
 #include <xdp/xsk.h>
 
 #include "framegen.h"
+#include "progress.h"
 
 #define N_FRAMES 256
 #define CHUNK	 4096
@@ -26,6 +27,7 @@ struct options {
 	uint32_t queue;
 	uint32_t count;
 	uint64_t pps;
+	const char *progress;
 };
 
 static const struct option long_options[] = {
@@ -41,6 +43,7 @@ static const struct option long_options[] = {
 	{ "seed", required_argument, NULL, 's' },
 	{ "ethertype", required_argument, NULL, 'e' },
 	{ "pps", required_argument, NULL, 'r' },
+	{ "progress", required_argument, NULL, 'P' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -56,7 +59,8 @@ static void print_usage(void)
 	     "  --size N         both\n"
 	     "  --seed N         of the random sequence (1)\n"
 	     "  --ethertype KIND mix, raw or ip (mix)\n"
-	     "  --pps N          frames a second; 0 = no pause (20000)");
+	     "  --pps N          frames a second; 0 = no pause (20000)\n"
+	     "  --progress FILE  of the receiver: be at most 32 frames ahead");
 }
 
 static void parse_options(int argc, char **argv, struct options *o)
@@ -110,6 +114,9 @@ static void parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'r':
 			o->pps = parse_number("pps", optarg, 0, 100000000);
+			break;
+		case 'P':
+			o->progress = optarg;
 			break;
 		case 'h':
 			print_usage();
@@ -209,6 +216,7 @@ static void send_frame(struct sender *s, const struct options *o, uint32_t seq)
 int main(int argc, char **argv)
 {
 	struct options o = { .count = 1000, .pps = 20000 };
+	struct progress none = { 0 }, *progress = &none;
 	struct sender s = { 0 };
 	uint64_t start, end;
 	uint32_t seq;
@@ -217,16 +225,26 @@ int main(int argc, char **argv)
 	parse_options(argc, argv, &o);
 	catch_stop_signals();
 	parse_ifindex("dev", o.dev);
+	if (o.progress)
+		progress = progress_open(o.progress);
 	open_sender(&s, &o);
 
 	start = now_ns();
 	for (seq = 0; seq < o.count && !stop_requested; seq++) {
 		pace(start, seq, o.pps);
+		if (!progress_wait(progress, seq,
+				   o.progress ? PROGRESS_WINDOW : 0))
+			break;
 		send_frame(&s, &o, seq);
-		drain(&s);
+		do
+			drain(&s);
+		while (!stop_requested &&
+		       xsk_prod_nb_free(&s.tx, N_FRAMES) < N_FRAMES);
+		progress_set(&progress->sent, seq + 1);
 	}
 	for (end = now_ns() + NSEC_PER_SEC; s.in_flight && now_ns() < end;)
 		drain(&s);
+	progress_set(&progress->ended, PROGRESS_ALL);
 	printf("sent %u of %u frames on %s queue %u\n", seq - s.in_flight,
 	       o.count, o.dev, o.queue);
 	close_sender(&s);

@@ -4,7 +4,9 @@
  * once and byte for byte. Both make the frames from the same seed
  * (framegen.h). On any device (packet socket) or on the reader's end of a tap.
  *
- * Loss, duplication, reordering and corruption are told apart.
+ * Loss, duplication, reordering and corruption are told apart. With --progress
+ * the two know of each other, and nothing gets lost because a machine is slow
+ * (progress.h).
  */
 #include <getopt.h>
 #include <linux/if_packet.h>
@@ -13,11 +15,17 @@
 #include <unistd.h>
 
 #include "framegen.h"
+#include "progress.h"
 #include "tap.h"
 
 /* A kernel's socket buffer that holds any run of this tool. */
 #define SOCKET_BUFFER (64 << 20)
 #define BUFFER_SIZE   (FRAME_MAX + 256)
+
+/* Without a frame, from a sender that has not ended yet. */
+#define SENDER_TIMEOUT_MS 60000
+/* Of lost frames, that are shown. */
+#define MAX_GAPS 16
 
 struct options {
 	struct frame_spec spec;
@@ -26,7 +34,10 @@ struct options {
 	uint64_t pps;
 	uint64_t timeout_ms;
 	uint64_t linger_ms;
-	int outer;	/* VLAN of a tag in front of the frames; -1: none */
+	const char *progress;
+	uint32_t window; /* frames that may be on their way; 0: any number */
+	uint32_t smacs;
+	int outer; /* VLAN of a tag in front of the frames; -1: none */
 	bool tap;
 	bool promisc;
 	bool any_order;
@@ -50,6 +61,9 @@ static const struct option long_options[] = {
 	{ "pps", required_argument, NULL, 'r' },
 	{ "timeout-ms", required_argument, NULL, 't' },
 	{ "linger-ms", required_argument, NULL, 'l' },
+	{ "progress", required_argument, NULL, 'P' },
+	{ "window", required_argument, NULL, 'w' },
+	{ "smacs", required_argument, NULL, 'x' },
 	{ "tap", no_argument, NULL, 'T' },
 	{ "promisc", no_argument, NULL, 'p' },
 	{ "any-order", no_argument, NULL, 'o' },
@@ -70,12 +84,21 @@ static void print_usage(void)
 	     "  --ethertype KIND mix, raw or ip (mix)\n"
 	     "  --src-ip IP --dst-ip IP       (192.0.2.1, 192.0.2.2)\n"
 	     "  --src-ip6 IP --dst-ip6 IP     (2001:db8::1, 2001:db8::2)\n"
+	     "  --progress FILE  where each tells the other how far it is; recv\n"
+	     "                   makes it and has to be there first; of a\n"
+	     "                   sender that is stopped by SIGTERM it expects\n"
+	     "                   what was sent\n"
 	     "Each for itself:\n"
 	     "  --vlan N         frames have this tag, at this end\n"
 	     "  --outer N        and this one in front; 0: only a priority\n"
 	     "  --tap            IF is a tap, and this is its reader\n"
 	     "  --pps N          send: frames a second (20000)\n"
-	     "  --timeout-ms N   recv: give up after so long without one (3000)\n"
+	     "  --window N       send: with --progress, frames that may be on\n"
+	     "                   their way; 0 = any number (32)\n"
+	     "  --smacs N        send: from so many addresses in turn, the first\n"
+	     "                   is --smac (1)\n"
+	     "  --timeout-ms N   recv: give up after so long without one (3000),\n"
+	     "                   with --progress counted from the sender's end\n"
 	     "  --linger-ms N    recv: wait for duplicates at the end (200)\n"
 	     "  --promisc        recv: take frames for other stations, too\n"
 	     "  --any-order      recv: reordered frames are no failure\n"
@@ -143,6 +166,17 @@ static void parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'r':
 			o->pps = parse_number("pps", optarg, 0, 100000000);
+			break;
+		case 'P':
+			o->progress = optarg;
+			break;
+		case 'w':
+			o->window = (uint32_t)parse_number("window", optarg, 0,
+							   100000000);
+			break;
+		case 'x':
+			o->smacs = (uint32_t)parse_number("smacs", optarg, 1,
+							  65536);
 			break;
 		case 'O':
 			o->outer = (int)parse_number("outer", optarg, 0, 4094);
@@ -288,8 +322,7 @@ static size_t pop_outer(uint8_t *buf, size_t len, int vlan)
 	if (len < FRAME_MIN)
 		return 0;
 	memcpy(tag, buf + 12, 4);
-	if (tag[0] != htons(ETH_P_8021Q) ||
-	    (ntohs(tag[1]) & 0xfff) != vlan)
+	if (tag[0] != htons(ETH_P_8021Q) || (ntohs(tag[1]) & 0xfff) != vlan)
 		return 0;
 	memmove(buf + 12, buf + 16, len - 16);
 	return len - 4;
@@ -297,35 +330,56 @@ static size_t pop_outer(uint8_t *buf, size_t len, int vlan)
 
 /* ---- send ---- */
 
-static void write_frame(int fd, const uint8_t *buf, size_t len)
+/* False: stopped before it was sent. */
+static bool write_frame(int fd, const uint8_t *buf, size_t len)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
 
 	while (write(fd, buf, len) < 0) {
 		if (stop_requested)
-			return;
+			return false;
 		if (errno != ENOBUFS && errno != EAGAIN && errno != EINTR)
 			die("sending: %s", strerror(errno));
 		poll(&pfd, 1, 1);
 	}
+	return true;
+}
+
+/* Frame @seq is from one of these. */
+static void choose_smac(const struct options *o, uint8_t *buf, uint32_t seq)
+{
+	uint32_t low = (uint32_t)(buf[10] << 8 | buf[11]) + seq % o->smacs;
+
+	buf[10] = (uint8_t)(low >> 8);
+	buf[11] = (uint8_t)low;
 }
 
 static int send_frames(const struct options *o)
 {
+	struct progress none = { 0 }, *progress = &none;
+	uint32_t window = o->progress ? o->window : 0;
 	int fd = o->tap ? tap_open(o->dev, false)
 			: open_packet_socket(o, false);
 	uint8_t buf[BUFFER_SIZE];
 	uint64_t start = now_ns();
 	uint32_t seq;
 
+	if (o->progress)
+		progress = progress_open(o->progress);
 	for (seq = 0; seq < o->count && !stop_requested; seq++) {
 		size_t len = frame_make(&o->spec, seq, buf);
 
+		choose_smac(o, buf, seq);
 		if (o->outer >= 0)
 			len = push_outer(buf, len, o->outer);
 		pace(start, seq, o->pps);
-		write_frame(fd, buf, len);
+		if (!progress_wait(progress, seq, window) ||
+		    !write_frame(fd, buf, len))
+			break;
+		progress_set(&progress->sent, seq + 1);
 	}
+	progress_set(&progress->ended,
+		     stop_requested ? PROGRESS_STOPPED : PROGRESS_ALL);
 	printf("sent %u of %u frames out of %s\n", seq, o->count, o->dev);
 	close(fd);
 	return seq == o->count ? EXIT_OK : EXIT_FAILED;
@@ -335,6 +389,8 @@ static int send_frames(const struct options *o)
 
 struct check {
 	const struct options *o;
+	struct progress *progress; /* the sender's, too; NULL: not known */
+	uint32_t count;		   /* frames that are to arrive */
 	uint8_t *times;	  /* owned: arrivals of each frame, up to 255 */
 	uint32_t arrived; /* different ones, right or wrong */
 	uint32_t next;	  /* number after the highest so far */
@@ -344,6 +400,7 @@ struct check {
 	uint32_t corrupted; /* numbered, and not as they were sent */
 	uint32_t unknown;   /* from our sender, without a valid number */
 	bool shown;	    /* the first difference was printed */
+	bool ended;	    /* the sender has */
 };
 
 static void print_hex(const char *what, const uint8_t *buf, size_t len,
@@ -382,8 +439,7 @@ static void check_frame(struct check *c, const uint8_t *buf, size_t len)
 	size_t want_len;
 	uint32_t seq;
 
-	if (!frame_identify(&c->o->spec, buf, len, &seq) ||
-	    seq >= c->o->count) {
+	if (!frame_identify(&c->o->spec, buf, len, &seq) || seq >= c->count) {
 		c->unknown++;
 		show_difference(c, buf, len, NULL, 0);
 		return;
@@ -400,6 +456,8 @@ static void check_frame(struct check *c, const uint8_t *buf, size_t len)
 		c->reordered++;
 	else
 		c->next = seq + 1;
+	if (c->progress)
+		progress_set(&c->progress->next, c->next);
 	want_len = frame_make(&c->o->spec, seq, want);
 	if (want_len == len && !memcmp(want, buf, len)) {
 		c->right++;
@@ -460,6 +518,26 @@ static bool is_related(const struct options *o, const uint8_t *buf, size_t len)
 		!has_other_seed(&o->spec, buf, len));
 }
 
+/* How long to wait for the next frame. */
+static uint64_t patience_ms(const struct check *c)
+{
+	if (c->arrived == c->count)
+		return c->o->linger_ms;
+	if (c->progress && !c->ended)
+		return SENDER_TIMEOUT_MS;
+	return c->o->timeout_ms;
+}
+
+static bool sender_has_ended(struct check *c)
+{
+	uint32_t how = progress_get(&c->progress->ended);
+
+	if (how == PROGRESS_STOPPED)
+		c->count = progress_get(&c->progress->sent);
+	c->ended = how != PROGRESS_SENDING;
+	return c->ended;
+}
+
 static void receive(struct check *c, int fd)
 {
 	const struct options *o = c->o;
@@ -469,8 +547,9 @@ static void receive(struct check *c, int fd)
 	ssize_t len;
 
 	while (!stop_requested) {
-		wait_ns = 1000000ull * (c->arrived == o->count ? o->linger_ms
-							       : o->timeout_ms);
+		if (c->progress && !c->ended && sender_has_ended(c))
+			last = now_ns();
+		wait_ns = 1000000ull * patience_ms(c);
 		if (now_ns() - last >= wait_ns)
 			break;
 		poll(&pfd, 1,
@@ -509,13 +588,59 @@ static bool is_right(const struct check *c)
 {
 	if (c->o->none)
 		return !c->arrived && !c->unknown;
-	return c->right == c->o->count && !c->duplicated && !c->unknown &&
+	return c->right == c->count && !c->duplicated && !c->unknown &&
 	       (c->o->any_order || !c->reordered);
+}
+
+/* Finds the next run of lost frames from number @from on. False: there is
+ * none. */
+static bool next_gap(const struct check *c, uint32_t from, uint32_t *ret_first,
+		     uint32_t *ret_last)
+{
+	uint32_t count = c->count, last;
+
+	while (from < count && c->times[from])
+		from++;
+	if (from == count)
+		return false;
+	for (last = from; last + 1 < count && !c->times[last + 1];)
+		last++;
+	*ret_first = from;
+	*ret_last = last;
+	return true;
+}
+
+/* Where the lost frames were: "lost: 3 17..120"; of many runs the first ones
+ * and the last. */
+static void show_gaps(const struct check *c)
+{
+	uint32_t first, last = 0, n = 0, i = 0;
+
+	for (uint32_t at = 0; next_gap(c, at, &first, &last); at = last + 1)
+		n++;
+	if (!n)
+		return;
+	printf("lost:");
+	for (uint32_t at = 0; next_gap(c, at, &first, &last); at = last + 1) {
+		if (++i < n && i >= MAX_GAPS) {
+			if (i == MAX_GAPS)
+				printf(" ...");
+			continue;
+		}
+		printf(" %u", first);
+		if (last > first)
+			printf("..%u", last);
+	}
+	putchar('\n');
 }
 
 static int recv_frames(const struct options *o)
 {
-	struct check c = { .o = o };
+	struct check c = {
+		.o = o,
+		.count = o->count,
+		.progress = o->progress ? progress_create(o->progress) : NULL,
+	};
 	int fd = o->tap ? tap_open(o->dev, false) : open_packet_socket(o, true);
 	uint32_t drops;
 	bool right;
@@ -529,13 +654,17 @@ static int recv_frames(const struct options *o)
 	receive(&c, fd);
 	drops = o->tap ? 0 : socket_drops(fd);
 	right = is_right(&c);
+	if (!o->none)
+		show_gaps(&c);
 	printf("%s: %u of %u right on %s; %u lost, %u duplicated, "
 	       "%u reordered, %u corrupted, %u unknown",
-	       right ? "ok" : "FAILED", c.right, o->count, o->dev,
-	       o->count - c.arrived, c.duplicated, c.reordered, c.corrupted,
+	       right ? "ok" : "FAILED", c.right, c.count, o->dev,
+	       c.count - c.arrived, c.duplicated, c.reordered, c.corrupted,
 	       c.unknown);
 	if (drops)
 		printf("; %u not read in time by this tool", drops);
+	if (c.progress && progress_get(&c.progress->sent) < c.count)
+		printf("; only %u were sent", progress_get(&c.progress->sent));
 	putchar('\n');
 	free(c.times);
 	close(fd);
@@ -549,6 +678,8 @@ int main(int argc, char **argv)
 		.pps = 20000,
 		.timeout_ms = 3000,
 		.linger_ms = 200,
+		.window = PROGRESS_WINDOW,
+		.smacs = 1,
 		.outer = -1,
 	};
 
