@@ -28,6 +28,10 @@ LAB_BPF_MOUNTED=
 LAB_HUGE_BEFORE=
 LAB_HUGE_ADDED=
 LAB_AGENT_PID=
+# Seconds that everything may take that is waited for: a limit for what does
+# not come at all, not a measure of what does. The machine may be slow, and
+# stand still at times.
+LAB_PATIENCE=60
 
 lab_say() { printf '%s\n' "$*" >&2; }
 
@@ -191,7 +195,7 @@ lab_agent() {
 	mkdir -p "$LAB_RUN"
 	lab_start host agent "$LAB_BUILD/pktagent" --config "$1"
 	LAB_AGENT_PID=$LAB_LAST_PID
-	lab_wait 20 lab_agent_settled
+	lab_wait $LAB_PATIENCE lab_agent_settled
 	lab_agent_ready || {
 		lab_say "pktagent did not get ready:"
 		cat "$LAB_DIR/agent.log" >&2

@@ -15,7 +15,10 @@ set -u
 NET_CONFIG=$LAB_DIR/pktagent.yaml
 NET_MEMORY=32768		# frames
 NET_SEED=0			# each transfer has its own
+NET_HEARTBEAT_MS=60000		# the agent is not gone when it is only slow
 declare -A NET_PID NET_WHAT	# receivers at work, by name
+declare -A NET_ENDLESS		# flows that end when they are told to
+declare -A NET_PROGRESS		# their files: tests/tools/progress.h
 declare -A NET_MAC		# of endpoints that do not have their lab_mac
 
 # ---- assertions ----
@@ -33,7 +36,22 @@ fail() {
 		echo "--- what it has lost ---"
 		[ -S "$LAB_SOCK" ] && net_drops
 	fi
+	net_at_work
 	exit 1
+}
+
+# How far each transfer is that has not ended.
+net_at_work() {
+	local name progress
+
+	for name in "${!NET_PID[@]}"; do
+		progress=${NET_PROGRESS[$name]:-}
+		[ -f "$progress" ] || continue
+		read -ra progress < <(od -An -tu4 "$progress")
+		echo "--- ${NET_WHAT[$name]}: ${progress[0]} sent," \
+			"${progress[2]} seen, end ${progress[1]} ---"
+		cat "$LAB_DIR/$name.log" "$LAB_DIR/send-$name.log" 2> /dev/null
+	done
 }
 
 skip() {
@@ -52,13 +70,14 @@ expect() {
 # expect_equal WHAT WANTED GOT
 expect_equal() { [ "$2" = "$3" ] || fail "$1: expected $2, found $3"; }
 
-# eventually SECONDS WHAT COMMAND...
+# eventually WHAT COMMAND...: the command succeeds before patience ends. What
+# the agent has to do, or to count, may take it long.
 eventually() {
-	local seconds=$1 what=$2
+	local what=$1
 
-	shift 2
-	lab_wait "$seconds" "$@" ||
-		fail "$what: not within $seconds s: $*"
+	shift
+	lab_wait $LAB_PATIENCE "$@" ||
+		fail "$what: not within $LAB_PATIENCE s: $*"
 }
 
 # ---- configuration ----
@@ -67,13 +86,14 @@ eventually() {
 # the section agent.
 net_config() {
 	{
-		lab_config_head $NET_MEMORY | sed "s/^agent:/&${1:+\\n  $1}/"
+		lab_config_head $NET_MEMORY | sed "s/^agent:/&${1:+\\n  $1}/
+			s/^agent:/&\n  heartbeat_timeout_ms: $NET_HEARTBEAT_MS/"
 		cat
 	} > "$NET_CONFIG"
 }
 
 # More keys of a VM's. The pool is large, so that a receiving ring holds what
-# comes while a busy machine does not let the agent run.
+# else comes beside checked traffic while the agent does not get to run.
 net_vm_keys() {
 	[[ ${1:-} = *pool:* ]] || echo -n ", pool: {initial: 4096}"
 	echo "${1:+, $1}}"
@@ -98,6 +118,8 @@ net_counter() { # PORT REASON
 		select(.port == $p and .reason == $r) | .packets] | add // 0'
 }
 
+net_counter_is() { [ "$(net_counter "$1" "$2")" = "$3" ]; }
+
 net_drops() {
 	lab_ctl -j counters show | jq -r '.[] | select(.kind == "drop") |
 		"\(.port): \(.packets) \(.reason)"'
@@ -110,7 +132,17 @@ net_port() { # PORT FILTER
 
 net_port_is() { [ "$(net_port "$1" .state)" = "$2" ]; }
 
+# Up, and with a carrier.
+net_port_works() { [ "$(net_port "$1" '.state + .why')" = up ]; }
+
 net_logged() { grep -q -- "$1" "$LAB_DIR/agent.log"; }
+
+# The same of what is logged after net_mark_log.
+net_logged_again() {
+	tail -n +$((NET_LOG_LINES + 1)) "$LAB_DIR/agent.log" | grep -q -- "$1"
+}
+
+net_mark_log() { NET_LOG_LINES=$(wc -l < "$LAB_DIR/agent.log"); }
 
 net_known() { # MAC PORT [NETWORK]: is it in the forwarding table?
 	lab_ctl -j fdb show | jq -e --arg m "$1" --arg p "$2" \
@@ -147,6 +179,13 @@ net_mac() {
 }
 
 # ---- traffic ----
+#
+# Whatever must not be lost is sent in a closed loop: no more than a window of
+# it is on its way (tests/tools/progress.h). Rings hold two windows at least,
+# and the kernel's between two ends of a veth pair eight, so that nothing gets
+# lost on a machine that does not let the agent run for a while. Traffic that
+# is not in such a loop, and goes through the same rings, has to be so slow
+# that they hold a second of it.
 
 # Begins to receive at $1 what "net_send" of the same seed sends from $2, under
 # the name "TO-FROM"; more options of "frames recv" follow.
@@ -155,24 +194,45 @@ net_recv() {
 
 	shift 2
 	[[ $to = tap* ]] && tap=--tap
+	NET_PROGRESS[$name]=$LAB_DIR/$name.progress
+	# Who must get nothing has no pace.
+	[[ " $* " = *" --none "* ]] && NET_PROGRESS[$name]=
 	lab_start "$(net_ns "$to")" "$name" "$LAB_TOOLS/frames" recv \
 		"$(net_dev "$to")" $tap --seed "$NET_SEED" \
-		--dmac "$(net_mac "$to")" --smac "$(net_mac "$from")" "$@"
+		--dmac "$(net_mac "$to")" --smac "$(net_mac "$from")" \
+		${NET_PROGRESS[$name]:+--progress "${NET_PROGRESS[$name]}"} "$@"
 	NET_PID[$name]=$LAB_LAST_PID
 	NET_WHAT[$name]="$from to $to"
-	lab_wait 10 grep -q ready "$LAB_DIR/$name.log" ||
+	lab_wait $LAB_PATIENCE grep -q ready "$LAB_DIR/$name.log" ||
 		fail "$(cat "$LAB_DIR/$name.log")"
+	# Nothing is sent to a tap until the agent knows that it has a reader.
+	[ -z "$tap" ] || eventually "$to has a reader" net_port_works "$to"
 }
 
+# Sends what is received, or must not be, at $2.
 net_send() { # FROM TO OPTIONS
-	local from=$1 to=$2 tap=
+	local from=$1 to=$2 progress tap= rc=0
 
 	shift 2
 	[[ $from = tap* ]] && tap=--tap
+	progress=$(net_progress "$from" "$to")
 	lab_in "$(net_ns "$from")" "$LAB_TOOLS/frames" send \
 		"$(net_dev "$from")" $tap --seed "$NET_SEED" \
-		--dmac "$(net_mac "$to")" --smac "$(net_mac "$from")" "$@" \
-		> /dev/null || fail "cannot send from $from"
+		--dmac "$(net_mac "$to")" --smac "$(net_mac "$from")" \
+		${progress:+--progress "$progress"} "$@" > /dev/null || rc=$?
+	net_may_send $rc "$from" "$progress"
+}
+
+# The file that a sender shares with its receiver, if there is one.
+net_progress() { # FROM TO
+	[ -z "${NET_PID[$2-$1]:-}" ] || echo "${NET_PROGRESS[$2-$1]}"
+}
+
+# A sender's status 1, if it has a receiver: it gave up, as nothing arrived any
+# more. That is the receiver's to tell.
+net_may_send() { # STATUS FROM PROGRESS
+	[ "$1" = 0 ] || { [ "$1" = 1 ] && [ -n "$3" ]; } ||
+		fail "cannot send from $2"
 }
 
 # Waits for the receiver; everything has to have arrived in order.
@@ -199,12 +259,19 @@ net_frames() {
 
 # ---- flows in the background ----
 
-# flow FROM TO COUNT PPS OPTIONS: sends so many frames at such a pace, while
-# the test goes on. They are of one flow and have to stay in order.
+# flow FROM TO COUNT PPS OPTIONS: sends so many frames at such a pace, or
+# slower if they do not arrive so fast, while the test goes on; COUNT "any":
+# until flow_end. They are of one flow and have to stay in order. With --window 0
+# the pace is kept, and there may be losses: flow_end_lossy.
 flow() {
 	local from=$1 to=$2 count=$3 pps=$4 tap=
 
 	shift 4
+	NET_ENDLESS[$to-$from]=
+	if [ "$count" = any ]; then
+		NET_ENDLESS[$to-$from]=1
+		count=10000000
+	fi
 	set -- --ethertype raw "$@"
 	[[ $from = tap* ]] && tap=--tap
 	NET_SEED=$((NET_SEED + 1))
@@ -212,6 +279,7 @@ flow() {
 	lab_start "$(net_ns "$from")" "send-$to-$from" "$LAB_TOOLS/frames" \
 		send "$(net_dev "$from")" $tap --seed "$NET_SEED" \
 		--dmac "$(net_mac "$to")" --smac "$(net_mac "$from")" \
+		--progress "${NET_PROGRESS[$to-$from]}" \
 		--count "$count" --pps "$pps" "$@"
 	NET_PID[send-$to-$from]=$LAB_LAST_PID
 }
@@ -222,26 +290,43 @@ flow_got() {
 		jq '.[0].stats64.rx.packets')" -ge "$2" ]
 }
 
-flow_is_sending() { kill -0 "${NET_PID[send-$2-$1]}" 2> /dev/null; }
+# How many frames of the flow from $1 to $2 were sent so far; whether $3 were.
+flow_sent_more() { [ "$(flow_sent "$1" "$2")" -ge "$3" ]; }
+
+flow_sent() { od -An -N4 -tu4 "${NET_PROGRESS[$2-$1]}" | tr -d ' '; }
+
+# Waits for the sender of the flow from $1 to $2.
+flow_end_sending() {
+	local rc=0
+
+	[ -z "${NET_ENDLESS[$2-$1]}" ] || kill "${NET_PID[send-$2-$1]}"
+	lab_reap "${NET_PID[send-$2-$1]}" || rc=$?
+	unset "NET_PID[send-$2-$1]"
+	net_may_send $rc "$1" "${NET_PROGRESS[$2-$1]}"
+}
 
 # Waits for the end of the flow from $1 to $2, in which nothing may be wrong.
 flow_end() {
-	lab_reap "${NET_PID[send-$2-$1]}" || fail "cannot send from $1"
+	flow_end_sending "$1" "$2"
 	net_received "$2" "$1"
 }
 
 # The same where losses are allowed, though nothing else: their number is in
-# NET_LOST, and that of the frames that arrived in NET_RIGHT.
+# NET_LOST, and those of the first and the last frame that was lost in
+# NET_LOST_FIRST and NET_LOST_LAST.
 flow_end_lossy() {
-	local name=$2-$1 line
+	local name=$2-$1 line lost
 
-	lab_reap "${NET_PID[send-$name]}" || fail "cannot send from $1"
+	flow_end_sending "$1" "$2"
 	lab_reap "${NET_PID[$name]}"
+	unset "NET_PID[$name]"
 	line=$(tail -n 1 "$LAB_DIR/$name.log")
-	[[ $line =~ ([0-9]+)' of '[0-9]+' right on '.*'; '([0-9]+)' lost, '(.*) ]] ||
+	[[ $line =~ [0-9]+' of '[0-9]+' right on '.*'; '([0-9]+)' lost, ' ]] ||
 		fail "$1 to $2: $line"
-	NET_RIGHT=${BASH_REMATCH[1]}
-	NET_LOST=${BASH_REMATCH[2]}
+	NET_LOST=${BASH_REMATCH[1]}
+	lost=$(sed -n 's/^lost: //p' "$LAB_DIR/$name.log")
+	NET_LOST_FIRST=${lost%%[. ]*}
+	NET_LOST_LAST=${lost##*[. ]}
 	[[ $line == *" 0 duplicated,"*" 0 corrupted, 0 unknown" ]] ||
 		fail "$1 to $2: $line"
 }

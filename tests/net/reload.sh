@@ -65,10 +65,10 @@ refused() {
 
 config ""
 expect "start" lab_agent "$NET_CONFIG"
-flow wire vm1 40000 2000
-flow wire vm2 40000 2000
-flow vm2 wire 40000 2000
-eventually 5 "traffic flows" flow_got vm2 1000
+flow wire vm1 any 2000
+flow wire vm2 any 2000
+flow vm2 wire any 2000
+eventually "traffic flows" flow_got vm2 1000
 
 # ---- by pktctl: comes, changes, goes ----
 
@@ -90,7 +90,7 @@ expect_equal "the device that tap4's reader may have open" \
 	"$tap4" "$(net_port tap4 .ifindex)"
 expect_equal "vm3's MTU" 1400 "$(net_port vm3 .mtu)"
 net_frames wire vm3 --max 1414
-net_frames tap4 vm3 --max 1414 --pps 2000	# its pool is small now
+net_frames tap4 vm3 --max 1414
 config "" "$(net_veth_vm 3 "vlan: 30")"
 reload "0 added, 1 removed, 1 changed, 3 as before"
 expect "the agent removes the tap it made" \
@@ -108,13 +108,15 @@ say "pktctl reload: comes, changes, goes"
 # ---- by SIGHUP ----
 
 config "" "$(net_tap_vm 4 "way: agent")"
+net_mark_log
 kill -HUP "$LAB_AGENT_PID"
-eventually 10 "SIGHUP reloads" net_logged \
+eventually "SIGHUP reloads" net_logged_again \
 	"reload: 1 added, 0 removed, 0 changed, 3 as before"
 net_frames wire tap4
 config ""
+net_mark_log
 kill -HUP "$LAB_AGENT_PID"
-eventually 10 "SIGHUP reloads again" net_logged \
+eventually "SIGHUP reloads again" net_logged_again \
 	"reload: 0 added, 1 removed, 0 changed, 3 as before"
 say "SIGHUP"
 

@@ -40,7 +40,7 @@ refuse() {
 
 	shift 3
 	state > "$LAB_DIR/before"
-	lab_in host "$@" timeout 30 "$LAB_BUILD/pktagent" \
+	lab_in host "$@" timeout $LAB_PATIENCE "$LAB_BUILD/pktagent" \
 		--config "${OTHER_CONFIG:-$NET_CONFIG}" \
 		> "$LAB_DIR/refused.log" 2>&1 || rc=$?
 	grep -q -- "$message" "$LAB_DIR/refused.log" ||
@@ -98,7 +98,7 @@ state > "$LAB_DIR/before.all"
 lab_start host agent setpriv --bounding-set "$allowed" --inh-caps "$allowed" \
 	"$LAB_BUILD/pktagent" --config "$NET_CONFIG"
 LAB_AGENT_PID=$LAB_LAST_PID
-eventually 20 "it starts with these capabilities" lab_agent_ready
+eventually "it starts with these capabilities" lab_agent_ready
 # perfmon 38, bpf 39; net_admin 12 to ipc_lock 14; sys_nice 23
 expect_equal "its capabilities" 000000c000807000 "$(sed -n \
 	's/^CapEff:[ 	]*//p' "/proc/$LAB_AGENT_PID/status")"
