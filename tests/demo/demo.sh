@@ -163,7 +163,7 @@ boot_tap_vm() {
 		--ip 10.77.0.3 --ip6 fd77::3 --stay \
 		--ping 10.77.0.100 --count $TRAFFIC_PINGS --interval-us 10000
 	VM3_PID=$LAB_LAST_PID
-	lab_wait 5 grep -q '^ready' "$LAB_DIR/vm3.log"
+	lab_wait $LAB_PATIENCE grep -q '^ready' "$LAB_DIR/vm3.log"
 }
 
 ports_are_up() {
@@ -176,7 +176,7 @@ serve_iperf() {
 
 	for ns in wire vm1 vm2; do
 		lab_start $ns "iperf-$ns" iperf3 -s --forceflush
-		lab_wait 5 grep -q listening "$LAB_DIR/iperf-$ns.log"
+		lab_wait $LAB_PATIENCE grep -q listening "$LAB_DIR/iperf-$ns.log"
 	done
 }
 
@@ -291,7 +291,7 @@ main() {
 	boot_veth_vm 2
 	boot_veth_vm 4
 	serve_iperf
-	lab_wait 10 ports_are_up
+	lab_wait $LAB_PATIENCE ports_are_up
 
 	report_heading "What was sent, and what became of it"
 	cat <<-END

@@ -24,8 +24,8 @@
 #define OUR_PORT  40000
 #define GSO_SIZE  1000
 #define RETRY_NS  (300 * 1000000ull)
-#define RETRIES	  10
-#define LINGER_NS (1000 * 1000000ull)
+#define RETRIES	  100
+#define LINGER_NS (20 * NSEC_PER_SEC)
 
 enum job_kind {
 	JOB_NONE,
