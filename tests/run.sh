@@ -14,6 +14,9 @@
 #
 # A test is a command. Exit status 0: passed; 77: skipped, its last line says
 # why; anything else: failed. What needs root is skipped without.
+#
+# Tests wait for events, not for times, and the limits are for those that hang:
+# a test takes as long as the machine does.
 
 TOP=$(cd "$(dirname "$0")/.." && pwd)
 LOGS=$TOP/build/check
@@ -90,16 +93,16 @@ list_labs() {
 	local f
 
 	[ -x "$TOP/tests/demo/demo.sh" ] &&
-		add demo/demo build/gcc root 300 "'$TOP/tests/demo/demo.sh'"
+		add demo/demo build/gcc root 900 "'$TOP/tests/demo/demo.sh'"
 	for f in "$TOP"/tests/net/*.sh; do
 		[ -x "$f" ] || continue
-		add "net/$(basename "$f" .sh)" build/gcc root 300 "'$f'"
+		add "net/$(basename "$f" .sh)" build/gcc root 900 "'$f'"
 	done
 	# The same once more with the sanitizers in the agent, for those that
 	# take devices, ports and memory away from it.
 	for f in $SANITIZED_LABS; do
 		[ -x "$TOP/tests/net/$f.sh" ] || continue
-		add "net/$f+san" build/san root 300 \
+		add "net/$f+san" build/san root 900 \
 			"LAB_BUILD='$TOP/build-san' '$TOP/tests/net/$f.sh'"
 	done
 	add host/as-before - root 60 \

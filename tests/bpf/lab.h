@@ -41,6 +41,7 @@
 #define LAB_PORTS	8
 #define LAB_QUEUE	1	/* receive queue that rows run on */
 #define LAB_MAX_LEN	1514
+#define LAB_TIMEOUT_MS	20000	/* of a heartbeat; a row may take long */
 #define LAB_OLD_S	1	/* seen_s of learned entries */
 
 #define UP	PORT_F_UP
@@ -245,12 +246,12 @@ static inline void lab_set_addr(struct lab *lab, uint16_t port, uint8_t family,
 	map_set(lab->skel->maps.vm_addrs, &key, &val);
 }
 
-/* CLOCK_MONOTONIC @age_ms ago; the timeout is a second. An agent that has left
- * counts as gone whatever the timeout. */
+/* CLOCK_MONOTONIC @age_ms ago; after LAB_TIMEOUT_MS it is too old. An agent
+ * that has left counts as gone whatever the timeout. */
 static inline void lab_set_heartbeat(struct lab *lab, bool gone, int64_t age_ms)
 {
 	const uint32_t zero = 0;
-	struct agent_state state = { .timeout_ns = 1000000000 };
+	struct agent_state state = { .timeout_ns = LAB_TIMEOUT_MS * 1000000ull };
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);

@@ -54,7 +54,8 @@ static void set_state(struct lab *lab, const struct row *row)
 			lab_set_port(lab, slot, flags[slot]);
 	}
 	if (row->state & (STALE | GONE))
-		lab_set_heartbeat(lab, row->state & GONE, 1200);
+		lab_set_heartbeat(lab, row->state & GONE,
+				  LAB_TIMEOUT_MS + 200);
 	if (row->state & NO_SOCKETS) {
 		uint32_t slot, key;
 

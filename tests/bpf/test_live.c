@@ -25,7 +25,7 @@
 #include "lab.h"
 
 #define TAP_QUEUE	4
-#define WAIT_MS		2000
+#define WAIT_MS		30000
 
 static struct lab lab;
 static int taps[LAB_PORTS + 1];		/* packet sockets on q<n> */

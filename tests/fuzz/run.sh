@@ -10,7 +10,7 @@ trap 'rm -rf "$found"' EXIT
 mkdir -p "$top/build/check"
 corpus=$top/tests/fuzz/corpus/$name
 [ -d "$corpus" ] || corpus=
-"$top/build/tests/fuzz/fuzz_$name" -seed=1 -runs="$runs" -timeout=10 \
+"$top/build/tests/fuzz/fuzz_$name" -seed=1 -runs="$runs" -timeout=60 \
 	-rss_limit_mb=1024 -print_final_stats=1 \
 	-artifact_prefix="$top/build/check/fuzz-$name-" \
 	"$found" ${corpus:+"$corpus"}

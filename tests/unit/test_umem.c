@@ -23,7 +23,7 @@
 
 #define N_FRAMES    4096
 #define LEN	    64
-#define WAIT_NS	    (3 * NS_PER_SEC)
+#define WAIT_NS	    (60 * NS_PER_SEC)
 #define ETHERTYPE   0x88b5
 #define KEY_PRIMARY 1
 #define KEY_SHARE   2
@@ -494,7 +494,7 @@ static void receive_numbers(uint32_t n)
 		uint8_t data[256];
 		uint32_t number;
 
-		assert_int_equal(poll(&poll_fd, 1, 3000), 1);
+		assert_int_equal(poll(&poll_fd, 1, WAIT_NS / NS_PER_MS), 1);
 		assert_int_equal(recv(packet_fd, data, sizeof(data), 0), LEN);
 		memcpy(&number, data + 16, 4);
 		assert_int_equal(number, i);

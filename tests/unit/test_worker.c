@@ -12,7 +12,7 @@
 
 #define IDLE_NS	 (200 * NS_PER_US)
 #define N_PUSHES (UNIT_SLOW ? 5000 : 20000)
-#define WAIT_NS	 (5 * NS_PER_SEC)
+#define WAIT_NS	 (60 * NS_PER_SEC)
 
 struct bench {
 	struct rig *rig;
@@ -99,6 +99,17 @@ static void wait_asleep(const struct bench *bench)
 	assert_true(is_asleep(bench));
 }
 
+/* Until it has not looked for 100 ms. */
+static void wait_quiet(const struct bench *bench)
+{
+	uint64_t end = now_ns() + WAIT_NS, before;
+
+	do {
+		before = loops(bench);
+		sleep_ns(100 * NS_PER_MS);
+	} while (loops(bench) != before && now_ns() < end);
+}
+
 static void test_idle(void **state)
 {
 	struct bench bench;
@@ -108,7 +119,8 @@ static void test_idle(void **state)
 	bench_init(&bench, IDLE_NS);
 	bench_start(&bench);
 	wait_asleep(&bench);
-	sleep_ns(50 * NS_PER_MS);
+	/* It may still have to look once more. */
+	wait_quiet(&bench);
 	before = loops(&bench);
 	sleep_ns(300 * NS_PER_MS);
 	assert_int_equal(loops(&bench), before);
@@ -224,7 +236,7 @@ static void test_refill_after_shortage(void **state)
 	while (n)
 		frame_cache_put(cache, held[--n]);
 	frame_cache_done(cache);
-	end = now_ns() + NS_PER_SEC;
+	end = now_ns() + WAIT_NS;
 	while (posted(&bench) < target + 10)
 		if (now_ns() > end)
 			fail_msg("nothing posted");
@@ -237,18 +249,21 @@ static void test_refill_after_shortage(void **state)
 static void test_waiting_is_cheap(void **state)
 {
 	struct bench bench;
-	uint64_t before, n;
+	uint64_t before, start, n;
 
 	(void)state;
 	bench_init(&bench, 10 * NS_PER_MS);
 	bench.queue->n_out = 1;
 	bench_start(&bench);
 	sleep_ns(100 * NS_PER_MS);
+	start = now_ns();
 	before = loops(&bench);
-	sleep_ns(500 * NS_PER_MS);
+	/* One each 20 ms if this machine lets it; polling is thousands. */
+	while (loops(&bench) - before < 25 && now_ns() - start < WAIT_NS)
+		sleep_ns(20 * NS_PER_MS);
 	n = loops(&bench) - before;
-	/* One each 20 ms. */
-	assert_in_range(n, 5, 100);
+	assert_true(n >= 25);
+	assert_true(n <= (now_ns() - start) / (5 * NS_PER_MS));
 	worker_del_queue(bench.worker, bench.queue);
 	bench.queue->n_out = 0;
 	bench_done(&bench);
