@@ -444,6 +444,20 @@ static void set_bypass_kind(struct config_bypass *rule)
 		rule->kind = BYPASS_VMS;
 }
 
+/* Notes at each VM which rules name it. */
+static void note_bypass(struct config *config)
+{
+	for (uint32_t i = 0; i < config->n_bypass; i++) {
+		const struct config_bypass *rule = &config->bypass[i];
+
+		for (uint32_t j = 0; j < rule->n_vms; j++)
+			for (uint32_t k = 0; k < config->n_vms; k++)
+				if (!strcmp(rule->vms[j], config->vms[k].name))
+					config->vms[k].bypass[i / 64] |=
+						1ull << i % 64;
+	}
+}
+
 /* ---- public ---- */
 
 static int read_tree(const struct config_tree *tree, struct config *config,
@@ -467,7 +481,10 @@ static int read_tree(const struct config_tree *tree, struct config *config,
 	}
 	for (uint32_t i = 0; i < config->n_bypass; i++)
 		set_bypass_kind(&config->bypass[i]);
-	return config_check(config, tree, error);
+	err = config_check(config, tree, error);
+	if (!err)
+		note_bypass(config);
+	return err;
 }
 
 int config_parse(const char *text, size_t len, const char *name,
@@ -582,12 +599,9 @@ bool config_uplink_has_vlan(const struct config_uplink *uplink, uint16_t vlan)
 	       (uplink->vlans[vlan / 8] >> vlan % 8 & 1) != 0;
 }
 
-static bool names_vm(const struct config_bypass *rule, const char *name)
+static bool names_vm(const struct config_vm *vm, uint32_t rule)
 {
-	for (uint32_t i = 0; i < rule->n_vms; i++)
-		if (strcmp(rule->vms[i], name) == 0)
-			return true;
-	return false;
+	return vm->bypass[rule / 64] >> rule % 64 & 1;
 }
 
 bool config_bypass_allows(const struct config *config,
@@ -596,15 +610,20 @@ bool config_bypass_allows(const struct config *config,
 {
 	if (from->device.type != DEVICE_VHOST_USER ||
 	    to->device.type != DEVICE_VHOST_USER || from->vlan != to->vlan ||
-	    strcmp(from->name, to->name) == 0)
+	    from == to)
 		return false;
 	for (uint32_t i = 0; i < config->n_bypass; i++) {
 		const struct config_bypass *rule = &config->bypass[i];
 
-		if (rule->kind == BYPASS_VMS ? names_vm(rule, from->name) &&
-						       names_vm(rule, to->name)
-		    : rule->kind == BYPASS_VLAN ? rule->vlan == from->vlan
-						: rule->class == from->class) {
+		bool allows;
+
+		if (rule->kind == BYPASS_VMS)
+			allows = names_vm(from, i) && names_vm(to, i);
+		else if (rule->kind == BYPASS_VLAN)
+			allows = rule->vlan == from->vlan;
+		else
+			allows = rule->class == from->class;
+		if (allows) {
 			*ret_rule = i;
 			return true;
 		}

@@ -117,6 +117,8 @@ struct config_vm {
 	uint8_t class;
 	struct config_device device;
 	struct config_pool pool;
+	/* Bit n set: bypass rule n names it. */
+	uint64_t bypass[CONFIG_MAX_BYPASS / 64];
 	struct config_pos pos;
 	struct config_pos mtu_pos;
 	struct config_pos mac_pos[CONFIG_MAX_MACS];
@@ -212,7 +214,7 @@ bool config_uplink_has_vlan(const struct config_uplink *uplink, uint16_t vlan);
 /*
  * Whether a rule lets packets from @from go straight to @to: both are
  * vhost-user VMs of one network. *ret_rule: the first such rule, an index in
- * config->bypass. The rules are @config's, the VMs may be of another one.
+ * config->bypass. The VMs are @config's, too.
  */
 bool config_bypass_allows(const struct config *config,
 			  const struct config_vm *from,
