@@ -5,6 +5,8 @@
 #                       HOLD=1 leaves the lab up until Ctrl-C
 #   sudo make check     install what is missing, build, run every test
 #   sudo make bench     measure; figures in build/bench/
+#   sudo make bench-pvp the same of VMs, beside testpmd and Open vSwitch;
+#                       ROUNDS= CASES= SIZES= SWITCHES= PROFILE=1
 #   make install        DESTDIR= PREFIX= SYSCONFDIR= UNITDIR=
 #   make uninstall      the same variables; the configuration stays
 #   make tidy           clang-tidy
@@ -206,6 +208,13 @@ check:
 bench: agent tools
 	$(Q)tests/bench/dataplane.sh
 
+# The agent beside other switches, with vhost-user guests; see the script.
+bench-pvp:
+	@tests/deps.sh bench
+	@$(MAKE) --no-print-directory $(DEMO_JOBS) agent $(PVP_TOOLS)
+	$(Q)tests/bench/pvp.sh
+PVP_TOOLS = $(addprefix $(B)/tests/bench/,pvp pvp.bpf.o pvpresult)
+
 # ---- for tools that read C ----
 
 C_SRC	:= $(MAINS) $(LIB_SRC) $(wildcard tests/unit/*.c tests/tools/*.c \
@@ -257,7 +266,7 @@ clean:
 	rm -rf build build-san build-tsan build-clang compile_commands.json
 
 FORCE:
-.PHONY: all install uninstall tidy agent tools bench unit bpftest fuzz deps demo check clean FORCE
+.PHONY: all install uninstall tidy agent tools bench bench-pvp unit bpftest fuzz deps demo check clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 

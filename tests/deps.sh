@@ -55,11 +55,13 @@ apt() {
 	return $rc
 }
 
-# promtool brings a server with it that nobody asked for.
+# Some bring a server with them that nobody asked for.
 stop_services() { # PACKAGE...
 	[ -d /run/systemd/system ] || return 0
 	[[ " $* " = *" prometheus "* ]] &&
 		systemctl --quiet disable --now prometheus.service
+	[[ " $* " = *" openvswitch-switch-dpdk "* ]] &&
+		systemctl --quiet disable --now openvswitch-switch.service
 	return 0
 }
 

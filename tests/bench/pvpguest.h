@@ -107,6 +107,12 @@ static inline void guest_close(struct guest *g)
 	free(g->hist);
 }
 
+/* Like front_ring_put(), by a constant. */
+static inline void guest_avail(struct front_ring *ring, uint16_t d)
+{
+	ring->avail->ring[ring->avail_idx++ % GUEST_RING] = d;
+}
+
 /* ---- sending ---- */
 
 /* Takes back the buffers of what was sent. */
@@ -138,7 +144,7 @@ static inline void guest_put(struct guest *g, uint16_t buf, uint32_t len)
 	g->tx->desc[d].addr = g->gpa + (uint64_t)buf * GUEST_BUF;
 	g->tx->desc[d].len = GUEST_HDR + len;
 	g->tx->desc[d].flags = 0;
-	front_ring_put(g->tx, d);
+	guest_avail(g->tx, d);
 }
 
 static inline void guest_kick(struct guest *g)
@@ -161,6 +167,8 @@ static inline uint32_t guest_send(struct guest *g, const uint8_t *head,
 		n = room;
 	if (n > g->n_free)
 		n = g->n_free;
+	for (uint32_t i = 1; i <= n; i++)
+		__builtin_prefetch(guest_buf(g, g->free[g->n_free - i]), 1);
 	for (uint32_t i = 0; i < n; i++) {
 		uint16_t buf = g->free[--g->n_free];
 		char *mem = guest_buf(g, buf);
@@ -229,6 +237,13 @@ static inline uint32_t guest_poll(struct guest *g, bool swap)
 		return 0;
 	if (n > GUEST_BURST)
 		n = GUEST_BURST;
+	for (uint32_t i = 0; i < n; i++) {
+		uint16_t d =
+			rx->used->ring[(rx->last_used + i) % GUEST_RING].id %
+			GUEST_RING;
+
+		__builtin_prefetch(guest_buf(g, g->rx_buf[d]));
+	}
 	if (swap)
 		guest_reclaim(g);
 	for (uint32_t i = 0; i < n; i++) {
@@ -237,18 +252,10 @@ static inline uint32_t guest_poll(struct guest *g, bool swap)
 		uint16_t d = elem.id % GUEST_RING;
 		char *mem = guest_buf(g, g->rx_buf[d]);
 
-		if (i + 2 < n) {
-			uint32_t id = rx->used->ring[(rx->last_used + i + 2) %
-						     GUEST_RING]
-					      .id;
-
-			__builtin_prefetch(
-				guest_buf(g, g->rx_buf[id % GUEST_RING]));
-		}
 		guest_look(g, mem + GUEST_HDR);
 		if (swap)
 			guest_return(g, d, elem.len);
-		front_ring_put(rx, d);
+		guest_avail(rx, d);
 	}
 	rx->last_used = (uint16_t)(rx->last_used + n);
 	front_ring_kick(rx);

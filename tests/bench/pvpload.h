@@ -54,6 +54,9 @@ struct load {
 
 struct load_result {
 	uint64_t sent, received; /* from first to last */
+	/* The sender had more to give than the switch took: frames are lost,
+	 * or guests find their rings full. */
+	bool pressed;
 	/* Without the beginning and the end: */
 	double offered, rate;	   /* per second */
 	double cost_ns, kernel_ns; /* the switch's CPU time per frame */
@@ -228,11 +231,14 @@ struct load_mark {
 };
 
 /* The one thread's loop, or the guest's beside live frames. */
-static inline uint64_t load_loop(struct pvp *p, const struct load *l, bool live,
-				 uint64_t before, struct load_mark marks[2])
+static inline void load_loop(struct pvp *p, const struct load *l, bool live,
+			     uint64_t before, struct load_mark marks[2],
+			     struct load_result *r)
 {
 	uint64_t start = now_ns(), now = start, sent = 0, due, mark;
+	uint64_t n_bursts = 0, n_cut = 0;
 	int n_marks = 0;
+	uint32_t n;
 
 	while (now - start < l->ns && !stop_requested) {
 		if (live) {
@@ -243,8 +249,10 @@ static inline uint64_t load_loop(struct pvp *p, const struct load *l, bool live,
 						      l->pps / 1e9) +
 						   1 - sent
 					 : GUEST_BURST;
-			if (due)
-				sent += load_send(p, l, (uint32_t)due);
+			n = due ? load_send(p, l, (uint32_t)due) : 0;
+			sent += n;
+			n_bursts++;
+			n_cut += n < due;
 			load_poll(p, l->path);
 		}
 		now = now_ns();
@@ -256,7 +264,8 @@ static inline uint64_t load_loop(struct pvp *p, const struct load *l, bool live,
 				read_cpu_time(p->switch_pid)
 			};
 	}
-	return sent;
+	r->sent = sent;
+	r->pressed = n_cut > n_bursts / 4;
 }
 
 /* The UDP checksum is left out (0): the source port changes. */
@@ -312,7 +321,7 @@ static inline struct load_result load_run(struct pvp *p, const struct load *l)
 		load_priority(true);
 		wire_resume(p->wire);
 	}
-	r.sent = load_loop(p, l, live, before, marks);
+	load_loop(p, l, live, before, marks, &r);
 	if (live) {
 		wire_pause(p->wire);
 		load_nap(p, l->path);
@@ -324,6 +333,7 @@ static inline struct load_result load_run(struct pvp *p, const struct load *l)
 		load_priority(false);
 	}
 	r.received = load_received(p, l->path) - before;
+	r.pressed |= r.received < r.sent - r.sent / 32;
 	load_rates(&r, &marks[0], &marks[1]);
 	return r;
 }
