@@ -102,8 +102,6 @@ int vhost_session_open(const struct vhost_opts *opts,
 	s->listen_fd = -1;
 	s->peer_uid = (uid_t)-1;
 	session_rings_init(s);
-	session_connect_wait(s, true);
-	s->next_try_ns = 0;
 	session_connect_try(s, now_ns());
 	s->changed = false;
 	*ret_session = s;

@@ -45,7 +45,7 @@ int session_connect_watch(struct vhost_session *s, int fd)
 
 void session_connect_wait(struct vhost_session *s, bool again)
 {
-	if (again)
+	if (again || !s->backoff_ms)
 		s->backoff_ms = BACKOFF_MIN_MS;
 	s->next_try_ns = now_ns() + s->backoff_ms * NS_PER_MS;
 	s->backoff_ms = min_u32(2 * s->backoff_ms, BACKOFF_MAX_MS);
