@@ -192,6 +192,40 @@ int guest_mem_add(struct guest_mem *mem, const struct guest_region_spec *spec,
 	return 0;
 }
 
+static struct guest_region *find_same(struct guest_mem *mem,
+				      const struct guest_region_spec *spec)
+{
+	for (uint32_t i = 0; i < mem->n_regions; i++) {
+		struct guest_region *region = &mem->regions[i];
+
+		if (region->gpa == spec->gpa && region->uva == spec->uva &&
+		    region->size == spec->size)
+			return region;
+	}
+	return NULL;
+}
+
+static bool same_file(int a, int b)
+{
+	struct stat x, y;
+
+	return !fstat(a, &x) && !fstat(b, &y) && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
+bool guest_mem_add_again(struct guest_mem *mem,
+			 const struct guest_region_spec *spec, int fd)
+{
+	struct guest_region *region = find_same(mem, spec);
+
+	if (!region || region->offset != spec->offset ||
+	    !same_file(region->fd, fd))
+		return false;
+	region->n_again++;
+	close(fd);
+	return true;
+}
+
 static void free_region(struct guest_region *region)
 {
 	unmap_file(region->map, region->map_size);
@@ -200,19 +234,20 @@ static void free_region(struct guest_region *region)
 
 int guest_mem_del(struct guest_mem *mem, const struct guest_region_spec *spec)
 {
-	for (uint32_t i = 0; i < mem->n_regions; i++) {
-		struct guest_region *region = &mem->regions[i];
+	struct guest_region *region = find_same(mem, spec);
 
-		if (region->gpa != spec->gpa || region->uva != spec->uva ||
-		    region->size != spec->size)
-			continue;
-		free_region(region);
-		mem->n_regions--;
-		memmove(region, region + 1,
-			(mem->n_regions - i) * sizeof(*region));
+	if (!region)
+		return -ENOENT;
+	if (region->n_again) {
+		region->n_again--;
 		return 0;
 	}
-	return -ENOENT;
+	free_region(region);
+	mem->n_regions--;
+	memmove(region, region + 1,
+		(size_t)((char *)&mem->regions[mem->n_regions] -
+			 (char *)region));
+	return 0;
 }
 
 /* Two workers may come here at once: the second takes the first one's. */

@@ -37,6 +37,7 @@ struct guest_region {
 	void *map;			/* A: owned mapping, from offset 0 */
 	size_t map_size;		/* of the mapping, once it is there */
 	int fd;				/* owned */
+	uint32_t n_again;		/* see guest_mem_add_again() */
 };
 
 /* The dirty log: a bit per 4-KiB page of guest physical memory. */
@@ -141,6 +142,12 @@ struct guest_mem *guest_mem_new(void);
  * and writing; -ENOSPC: too many, or GUEST_MAX_BYTES; with words in @why. */
 int guest_mem_add(struct guest_mem *mem, const struct guest_region_spec *spec,
 		  int fd, char *why, size_t why_size);
+
+/* Whether this very region of this very file is there already: then it takes
+ * one more guest_mem_del() to remove it, and @fd is closed. QEMU tells each
+ * region once for every queue pair, and takes it back as often. */
+bool guest_mem_add_again(struct guest_mem *mem,
+			 const struct guest_region_spec *spec, int fd);
 
 /* Removes the region with just this gpa, uva and size. 0 or -ENOENT. */
 int guest_mem_del(struct guest_mem *mem, const struct guest_region_spec *spec);

@@ -74,11 +74,22 @@ int session_get_max_mem_slots(struct vhost_session *s, struct message *msg)
  * away first: rings may be without memory in between. */
 int session_add_mem_reg(struct vhost_session *s, struct message *msg)
 {
+	const struct message_region *region = &msg->payload.region.region;
+	const struct guest_region_spec spec = {
+		.gpa = region->gpa,
+		.size = region->size,
+		.uva = region->uva,
+		.offset = region->offset,
+	};
+	int fd;
+
 	if (session_needs(s, VHOST_PROTOCOL_MEM_SLOTS, "CONFIGURE_MEM_SLOTS"))
 		return -EPROTO;
+	fd = message_take_fd(msg, 0);
+	if (guest_mem_add_again(s->mem, &spec, fd))
+		return SESSION_DONE;
 	session_rings_stop(s);
-	if (add_region(s, s->mem, &msg->payload.region.region,
-		       message_take_fd(msg, 0)))
+	if (add_region(s, s->mem, region, fd))
 		return -EPROTO;
 	return session_rings_start(s, true);
 }
