@@ -27,8 +27,8 @@
 enum { EXIT_OK = 0, EXIT_FAIL = 1, EXIT_CONFIG = 2 };
 
 
-enum source { SRC_SIGNAL, SRC_TIMER, SRC_LEARN, SRC_LINK, SRC_FEATURES,
-	      SRC_SERVER, SRC_METRICS, N_SRC };
+enum source { SRC_SIGNAL, SRC_TIMER, SRC_LEARN, SRC_GUESTS, SRC_LINK,
+	      SRC_FEATURES, SRC_SERVER, SRC_METRICS, N_SRC };
 
 struct program {
 	const char *config_path;
@@ -136,6 +136,9 @@ static void dispatch(struct program *prog, enum source source)
 	case SRC_LEARN:
 		agent_learn(&prog->agent);
 		break;
+	case SRC_GUESTS:
+		agent_run_guests(&prog->agent);
+		break;
 	case SRC_LINK:
 	case SRC_FEATURES:
 		link_monitor_read(prog->fds[source], device_changed, prog);
@@ -220,6 +223,7 @@ static int open_sources(struct program *prog, char *err, size_t err_size)
 		return ret;
 	prog->fds[SRC_TIMER] = open_timer(config->heartbeat_timeout_ms);
 	prog->fds[SRC_LEARN] = prog->agent.vs.learn_fd;
+	prog->fds[SRC_GUESTS] = prog->agent.vhost_fd;
 	prog->fds[SRC_SERVER] = server_fd(prog->server);
 	if (prog->metrics)
 		prog->fds[SRC_METRICS] = metrics_fd(prog->metrics);
@@ -274,7 +278,7 @@ static int tear_down(struct program *prog)
 	server_close(prog->server);
 	missing = agent_stop(&prog->agent);
 	for (uint32_t i = SRC_SIGNAL; i <= SRC_FEATURES; i++)
-		if (i != SRC_LEARN && prog->fds[i] >= 0)
+		if (i != SRC_LEARN && i != SRC_GUESTS && prog->fds[i] >= 0)
 			close(prog->fds[i]);
 	return missing ? -EIO : 0;
 }
@@ -288,6 +292,7 @@ static int run_daemon(const char *path, struct config *config)
 	for (uint32_t i = 0; i < N_SRC; i++)
 		prog.fds[i] = -1;
 	prog.agent.lock_fd = -1;
+	prog.agent.vhost_fd = -1;
 	sd_watchdog_enabled(0, &prog.watchdog_us);
 	ret = set_up(&prog, config, err, sizeof(err));
 	if (ret) {

@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/base.h"
 #include "base/log.h"
 #include "control/agent.h"
+#include "control/guests.h"
 #include "control/lifecycle.h"
 #include "control/networks.h"
 #include "policy/pool.h"
@@ -202,6 +204,12 @@ static int start(struct agent *agent, char *err, size_t err_size)
 			    err_size);
 	if (ret)
 		return ret;
+	agent->vhost_fd = epoll_create1(EPOLL_CLOEXEC);
+	ret = agent->vhost_fd < 0 ? -errno : guest_mem_guard();
+	if (ret) {
+		snprintf(err, err_size, "vhost-user: %s", strerror(-ret));
+		return ret;
+	}
 	if (n_taken)
 		log_info("took over %u BPF maps of an earlier process in %s",
 			 n_taken, config->bpffs);
@@ -236,6 +244,7 @@ int agent_start(struct agent *agent, struct config *config, char *err,
 
 	agent->config = config;
 	agent->lock_fd = -1;
+	agent->vhost_fd = -1;
 	agent->started_ns = now_ns();
 	ret = start(agent, err, err_size);
 	if (ret)
@@ -287,11 +296,14 @@ uint32_t agent_stop(struct agent *agent)
 		missing = count_missing(agent);
 		vswitch_done(&agent->vs);
 	}
+	if (agent->vhost_fd >= 0)
+		close(agent->vhost_fd);
 	if (agent->lock_fd >= 0)
 		close(agent->lock_fd);
 	config_free(agent->config);
 	memset(agent, 0, sizeof(*agent));
 	agent->lock_fd = -1;
+	agent->vhost_fd = -1;
 	return missing;
 }
 
@@ -302,17 +314,21 @@ bool agent_beat(struct agent *agent)
 	bool all = true;
 
 	for (uint32_t i = 0; i < agent->vs.n_workers; i++) {
-		const struct worker *w = agent->vs.workers[i];
+		struct worker *w = agent->vs.workers[i];
 		uint64_t loops = __atomic_load_n(&w->stats.loops,
 						 __ATOMIC_RELAXED);
 
 		if (loops == agent->worker_loops[i] &&
-		    !__atomic_load_n(&w->sleeping, __ATOMIC_RELAXED))
+		    !__atomic_load_n(&w->sleeping, __ATOMIC_RELAXED)) {
+			/* Perhaps a guest's descriptor blocks. */
+			worker_interrupt(w);
 			all = false;
+		}
 		agent->worker_loops[i] = loops;
 	}
 	if (all && agent->ready)
 		datapath_heartbeat(agent->dp, now_ns());
+	guests_tick(agent);
 	return all;
 }
 
@@ -330,6 +346,12 @@ void agent_learn(struct agent *agent)
 	    errno != EAGAIN)
 		log_warning("learning: %s", strerror(errno));
 	networks_learn(agent);
+	guests_check(agent);
+}
+
+void agent_run_guests(struct agent *agent)
+{
+	guests_run(agent);
 }
 
 /* ---- devices ---- */

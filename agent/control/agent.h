@@ -30,6 +30,7 @@ struct agent {
 	uint64_t n_learn_refused;	/* by the limit, or the table's size */
 	uint64_t n_reloads, n_reload_failures;
 	uint32_t next_slot;
+	int vhost_fd;			/* owned: epoll of the vhost sessions */
 	int lock_fd;			/* owned */
 };
 
@@ -61,8 +62,11 @@ void agent_tick(struct agent *agent);
 void agent_device_changed(struct agent *agent, int ifindex, const char *name,
 			  bool gone);
 
-/* Addresses that workers want learned. */
+/* Addresses that workers want learned, rings that they have found broken. */
 void agent_learn(struct agent *agent);
+
+/* Front-ends of vhost-user VMs: agent->vhost_fd is readable. */
+void agent_run_guests(struct agent *agent);
 
 /* ---- what there is, for status and metrics ---- */
 

@@ -9,6 +9,7 @@
 
 #include "base/base.h"
 #include "base/log.h"
+#include "control/guests.h"
 #include "control/lifecycle.h"
 #include "control/networks.h"
 #include "control/shares.h"
@@ -17,6 +18,12 @@
 #include "switching/worker.h"
 
 #define RETRY_NS	(1 * NS_PER_SEC)
+
+static bool is_guest(const struct port *port)
+{
+	return port->vm_config &&
+	       port->vm_config->device.type == DEVICE_VHOST_USER;
+}
 
 /* ---- making ---- */
 
@@ -148,6 +155,8 @@ int lifecycle_write(struct agent *agent, struct port *port)
 		cfg.flags |= PORT_F_CHECK_IP;
 	if (port->kind == PORT_UPLINK)
 		memcpy(cfg.mac, port->mac, 6);
+	if (port->vhost && guests_configure(agent, port))
+		return -ENOMEM;
 	return datapath_set_port(agent->dp, port->slot, &cfg);
 }
 
@@ -422,7 +431,7 @@ static int attach(struct agent *agent, struct port *port,
 	return 0;
 }
 
-static int make_visible(struct agent *agent, struct port *port)
+int lifecycle_show(struct agent *agent, struct port *port)
 {
 	int err;
 
@@ -455,12 +464,29 @@ static void read_device(struct port *port, const struct link_info *info)
 	link_driver(port->ifname, port->driver, sizeof(port->driver));
 }
 
+/* The port comes up by itself, when its guest is there. */
+static int open_guest(struct agent *agent, struct port *port)
+{
+	int err;
+
+	if (port->vhost)
+		return 0;
+	err = set_pool(agent, port);
+	if (!err)
+		err = guests_open(agent, port);
+	if (err)
+		port->retry_ns = now_ns() + RETRY_NS;
+	return err;
+}
+
 int lifecycle_up(struct agent *agent, struct port *port)
 {
 	char why[sizeof(port->why)];
 	struct link_info info;
 	int err;
 
+	if (is_guest(port))
+		return open_guest(agent, port);
 	err = prepare(agent, port, &info);
 	if (err) {
 		port->state = err == -ENODEV ? PORT_STATE_ABSENT :
@@ -478,7 +504,7 @@ int lifecycle_up(struct agent *agent, struct port *port)
 	if (!err) {
 		/* After attaching: veth's features depend on it. */
 		port->xmit = find_xmit(port, &info, info.carrier);
-		err = make_visible(agent, port);
+		err = lifecycle_show(agent, port);
 	}
 	if (err) {
 		snprintf(why, sizeof(why), "%s", port->why);
@@ -496,28 +522,40 @@ int lifecycle_up(struct agent *agent, struct port *port)
 
 /* ---- down ---- */
 
-void lifecycle_down(struct agent *agent, struct port *port,
+void lifecycle_hide(struct agent *agent, struct port *port,
 		    enum port_state state, const char *why)
 {
 	bool was_visible = port->up;
 
 	port->state = state;
 	snprintf(port->why, sizeof(port->why), "%s", why);
-	port->retry_ns = now_ns() + RETRY_NS;
-	if (!port->ifindex)
-		return;
-
 	/* Nobody sends to it any more ... */
 	__atomic_store_n(&port->up, false, __ATOMIC_RELEASE);
 	lifecycle_write(agent, port);
-	if (was_visible) {
-		if (port->kind == PORT_UPLINK)
-			shares_close_all(agent, port);
-		else
-			shares_close(agent, port);
-		networks_forget_learned(agent, port);
-		networks_update_port(agent, port);
-		vswitch_hide_port(&agent->vs, port->slot);
+	if (!was_visible)
+		return;
+	if (port->kind == PORT_UPLINK)
+		shares_close_all(agent, port);
+	else
+		shares_close(agent, port);
+	networks_forget_learned(agent, port);
+	networks_update_port(agent, port);
+	vswitch_hide_port(&agent->vs, port->slot);
+}
+
+void lifecycle_down(struct agent *agent, struct port *port,
+		    enum port_state state, const char *why)
+{
+	port->retry_ns = now_ns() + RETRY_NS;
+	if (!port->ifindex && !port->vhost) {
+		port->state = state;
+		snprintf(port->why, sizeof(port->why), "%s", why);
+		return;
+	}
+	lifecycle_hide(agent, port, state, why);
+	if (port->vhost) {
+		guests_close(agent, port);
+		return;
 	}
 	/* ... then it receives no more, and nothing is on the way. */
 	datapath_clear_device(agent->dp, port->slot, port->ifindex);
@@ -538,7 +576,8 @@ void lifecycle_free(struct agent *agent, struct port *port)
 	if (!port)
 		return;
 	lifecycle_down(agent, port, PORT_STATE_DOWN, "removed");
-	device_restore(agent->journal, port->ifname);
+	if (!is_guest(port))
+		device_restore(agent->journal, port->ifname);
 	networks_del_addresses(agent, port);
 	agent->ports[port->slot] = NULL;
 	networks_update_port(agent, port);
@@ -554,7 +593,7 @@ void lifecycle_retry(struct agent *agent)
 	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
 		struct port *port = agent->ports[i];
 
-		if (!port || port->state == PORT_STATE_UP ||
+		if (!port || port->state == PORT_STATE_UP || port->vhost ||
 		    now < port->retry_ns)
 			continue;
 		snprintf(old, sizeof(old), "%s", port->why);
@@ -573,7 +612,7 @@ int lifecycle_resize(struct agent *agent, struct port *port)
 	int err;
 
 	if (port->state != PORT_STATE_UP)
-		return 0;
+		return is_guest(port) ? set_pool(agent, port) : 0;
 	err = pool_divide(frames, n_up, port->n_queues, &parts);
 	if (err)
 		return err;

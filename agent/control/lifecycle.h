@@ -28,6 +28,12 @@ int lifecycle_up(struct agent *agent, struct port *port);
 void lifecycle_down(struct agent *agent, struct port *port,
 		    enum port_state state, const char *why);
 
+/* A guest's port comes and goes with its driver: visible to the switch, the
+ * programs and the network, or not. 0 or a negative errno with port->why. */
+int lifecycle_show(struct agent *agent, struct port *port);
+void lifecycle_hide(struct agent *agent, struct port *port,
+		    enum port_state state, const char *why);
+
 /* Takes the port down, removes its device if it was created, and frees the port
  * and its slot. */
 void lifecycle_free(struct agent *agent, struct port *port);

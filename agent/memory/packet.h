@@ -9,6 +9,8 @@
  * need: it is longer than a frame, or its sender has left the L4 checksum or
  * the segmentation to whoever knows how it goes on (as virtio_net_hdr does).
  *
+ * The first frame goes with all the others: whoever holds it holds them.
+ *
  * The bytes of a long packet fill its first frame from where the word says to
  * the frame's end, then the frames in more[], each from its beginning. All
  * headers up to L4 are in the first frame.
@@ -18,8 +20,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "memory/arena.h"
+#include "memory/hostpool.h"
 
 /* The longest packet: 64 KiB by its IP header, Ethernet and two tags. */
 #define PACKET_MAX_LEN		(65535 + 14 + 8)
@@ -86,6 +90,61 @@ static inline struct packet_ext *packet_ext(const struct arena *arena,
 		return NULL;
 	return arena_data(arena, arena_addr(arena, arena_frame(arena,
 						packet_addr(packet))));
+}
+
+/* Pieces a packet may be in. */
+#define PACKET_MAX_PIECES	(1 + PACKET_MAX_MORE)
+
+/* Where the packet's bytes are; returns the number of pieces. */
+static inline uint32_t packet_pieces(const struct arena *arena, uint64_t packet,
+				     struct iovec pieces[PACKET_MAX_PIECES])
+{
+	const struct packet_ext *ext = packet_ext(arena, packet);
+	uint64_t addr = packet_addr(packet);
+	uint32_t left = packet_len(packet), n = 0;
+	uint32_t room = arena->frame_size -
+			(uint32_t)(addr & (arena->frame_size - 1));
+
+	for (;;) {
+		uint32_t len = left < room ? left : room;
+
+		pieces[n].iov_base = arena_data(arena, addr);
+		pieces[n].iov_len = len;
+		left -= len;
+		if (!left || !ext || n == ext->n_more)
+			return n + 1;
+		addr = arena_addr(arena, ext->more[n++]);
+		room = arena->frame_size;
+	}
+}
+
+/* Frames it consists of. */
+static inline uint32_t packet_n_frames(const struct arena *arena,
+				       uint64_t packet)
+{
+	return packet & PACKET_EXT ? 1 + packet_ext(arena, packet)->n_more : 1;
+}
+
+/* Gives all of them back to @cache. The caller held them. */
+static inline void packet_free(struct frame_cache *cache, uint64_t packet)
+{
+	const struct arena *arena = cache->pool->arena;
+	const struct packet_ext *ext = packet_ext(arena, packet);
+
+	for (uint32_t i = 0; ext && i < ext->n_more; i++)
+		frame_cache_put(cache, ext->more[i]);
+	frame_cache_put(cache, arena_frame(arena, packet_addr(packet)));
+}
+
+/* Moves all of them in the ledger. The caller holds them. */
+static inline void packet_move(struct arena *arena, uint64_t packet,
+			       enum frame_place place, uint32_t who)
+{
+	const struct packet_ext *ext = packet_ext(arena, packet);
+
+	for (uint32_t i = 0; ext && i < ext->n_more; i++)
+		arena_move(arena, ext->more[i], place, who);
+	arena_move(arena, arena_frame(arena, packet_addr(packet)), place, who);
 }
 
 #endif

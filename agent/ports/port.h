@@ -57,6 +57,8 @@
 
 struct port;
 struct queue;
+struct vhost_pair;
+struct vhost_port;
 
 /* A receive ring and where its packets go. */
 struct share {
@@ -96,6 +98,31 @@ struct port_account {
 	uint64_t released;		/* A, written by worker [i] only */
 } CACHE_ALIGNED;
 
+/* What a port's other end finishes by itself: struct port's accepts. */
+#define PORT_ACCEPTS_CSUM	0x01	/* L4 checksums */
+#define PORT_ACCEPTS_TSO4	0x02	/* segmentation; implies the above */
+#define PORT_ACCEPTS_TSO6	0x04
+#define PORT_ACCEPTS_ECN	0x08	/* of segments with CWR */
+
+/* The queue pairs that a worker sends to a vhost-user port by: its own ones,
+ * or all if it has none. A flow's hash chooses. Never changed once published. */
+#define PORT_MAX_PAIRS		16
+struct pair_map {
+	struct {
+		uint32_t n;
+		struct vhost_pair *pairs[PORT_MAX_PAIRS];
+	} of_worker[PORT_MAX_WORKERS];
+};
+
+/* Who a VM behind vhost-user may be, as the BPF programs know it of others.
+ * Never changed once published. */
+struct source_rules {
+	bool check_mac;			/* only its static addresses */
+	bool check_ip;
+	uint32_t n_addrs;
+	struct config_addr addrs[];	/* sorted by source_addr_cmp() */
+};
+
 enum port_state {
 	PORT_STATE_ABSENT,		/* no such device now */
 	PORT_STATE_DOWN,		/* the device is there, but see why */
@@ -114,6 +141,14 @@ struct port {
 	bool host;			/* A: uplink: the host gets broadcasts */
 	uint32_t max_len;		/* A: longest frame without tags */
 	uint32_t out_max;		/* A: bound of the out account */
+	uint8_t accepts;		/* A: PORT_ACCEPTS_* */
+	bool gro;			/* A: merge segments for it */
+	struct vhost_port *vhost;	/* owned; NULL: a network device */
+	struct pair_map *pairs;		/* vhost: RCU, owned */
+	struct source_rules *source;	/* vhost: RCU, owned */
+	uint64_t bypass[PKT_MAX_PORTS / 64];	/* A: where its packets may go
+					 * past the switch; bitmap of slots */
+	bool may_bypass;		/* A: any bit of bypass is set */
 	uint32_t n_queues;
 	struct queue **queues;		/* owned */
 	/* the queue that worker i sends by: its own if there is one */

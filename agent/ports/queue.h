@@ -11,6 +11,7 @@
 
 #include <pktagent/meta.h>
 
+#include "memory/packet.h"
 #include "ports/port.h"
 
 /* ---- control ---- */
@@ -78,7 +79,7 @@ uint32_t queue_reap(struct queue *queue, struct arena *arena,
 void queue_refill(struct queue *queue, struct arena *arena,
 		  struct frame_cache *cache);
 
-/* Puts @n packets (address << 16 | length) on the tx ring; returns how many
+/* Puts @n packets (memory/packet.h; plain ones) on the tx ring; returns how many
  * found room. They go with the next kick. */
 uint32_t queue_send(struct queue *queue, const uint64_t *packets, uint32_t n);
 
@@ -110,21 +111,6 @@ static inline bool queue_has_unsent(const struct queue *queue)
 static inline bool queue_is_short(const struct queue *queue)
 {
 	return queue->outstanding < queue->target;
-}
-
-static inline uint64_t packet_pack(uint64_t addr, uint32_t len)
-{
-	return addr << 16 | len;
-}
-
-static inline uint64_t packet_addr(uint64_t packet)
-{
-	return packet >> 16;
-}
-
-static inline uint32_t packet_len(uint64_t packet)
-{
-	return packet & 0xffff;
 }
 
 #endif

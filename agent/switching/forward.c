@@ -2,9 +2,9 @@
 /*
  * A packet's way through the agent: see forward.h.
  *
- * Packets are switched in their inner form: the network's tag is off and
- * stands in the metadata. The XDP program has brought them to it, unless the
- * driver carries no metadata: then it is done here, with the same parser.
+ * What comes from a share has been brought to its inner form by the XDP
+ * program, unless the driver carries no metadata: then it is done here, with
+ * the same parser.
  */
 #include <string.h>
 
@@ -15,38 +15,39 @@
 #include "ports/queue.h"
 #include "switching/csum.h"
 #include "switching/forward.h"
+#include "switching/offload.h"
 #include "switching/output.h"
 
 /* Broadcasts that one worker hands to the host: at 20 us each, one percent of
  * its time. */
 #define HOST_PER_SEC	500
 
-/* A packet in the agent's hands. */
-struct packet {
-	uint64_t addr;
-	uint32_t len;
-	struct pkt_meta meta;
-};
-
-static uint8_t *packet_data(const struct worker *worker, const struct packet *p)
-{
-	return arena_data(&worker->vs->arena, p->addr);
-}
-
 static void drop(struct worker *worker, uint16_t slot, enum pkt_reason reason,
 		 const struct packet *p)
 {
-	output_drop(worker, slot, reason, packet_pack(p->addr, p->len));
+	output_drop(worker, slot, reason, packet_word(p));
+}
+
+/* The headers of a packet with an ext have moved by @by bytes. */
+static void shift_ext(struct worker *worker, const struct packet *p, int by)
+{
+	struct packet_ext *ext = packet_get_ext(worker, p);
+
+	if (!ext)
+		return;
+	ext->hdr_len = (uint16_t)(ext->hdr_len + by);
+	ext->csum_start = (uint16_t)(ext->csum_start + by);
 }
 
 /* Takes the outer tag off, or puts one on. There are 256 bytes of headroom. */
-static void pop_tag(struct worker *worker, struct packet *p)
+void forward_pop_tag(struct worker *worker, struct packet *p)
 {
 	uint8_t *data = packet_data(worker, p);
 
 	memmove(data + PKT_TAG_LEN, data, 12);
 	p->addr += PKT_TAG_LEN;
 	p->len -= PKT_TAG_LEN;
+	shift_ext(worker, p, -PKT_TAG_LEN);
 }
 
 static void push_tag(struct worker *worker, struct packet *p)
@@ -63,6 +64,7 @@ static void push_tag(struct worker *worker, struct packet *p)
 	data[13] = PKT_TPID_8021Q & 0xff;
 	data[14] = (uint8_t)(tci >> 8);
 	data[15] = (uint8_t)tci;
+	shift_ext(worker, p, PKT_TAG_LEN);
 }
 
 static void finish_csum(struct worker *worker, struct packet *p)
@@ -90,7 +92,7 @@ static void find_network(struct worker *worker, const struct port *in,
 			       in->vlan;
 	if (pop) {
 		p->meta.pcp = (uint8_t)(parsed->tci[0] >> PKT_TCI_PCP_SHIFT);
-		pop_tag(worker, p);
+		forward_pop_tag(worker, p);
 	}
 	pkt_parsed_to_meta(parsed, pop ? PKT_TAG_LEN : 0, &p->meta);
 }
@@ -131,6 +133,7 @@ static bool load_packet(struct worker *worker, const struct port *in,
 
 	p->addr = desc->addr;
 	p->len = desc->len;
+	p->flags = 0;
 	meta = (struct pkt_meta *)packet_data(worker, p) - 1;
 	if (__builtin_expect(meta->magic != PKT_META_MAGIC, 0))
 		return make_meta(worker, in, p);
@@ -140,13 +143,13 @@ static bool load_packet(struct worker *worker, const struct port *in,
 	return true;
 }
 
-static void learn_source(struct worker *worker, const struct packet *p)
+void forward_learn(struct worker *worker, const struct port *in,
+		   const struct packet *p)
 {
-	const struct port *in = vswitch_port(worker->vs, p->meta.in_port);
 	struct fdb_found found;
 	struct fdb_key key;
 
-	if (!in || !__atomic_load_n(&in->learn, __ATOMIC_RELAXED))
+	if (!__atomic_load_n(&in->learn, __ATOMIC_RELAXED))
 		return;
 	memcpy(key.mac, packet_data(worker, p) + 6, 6);
 	key.vlan = p->meta.vlan;
@@ -155,6 +158,26 @@ static void learn_source(struct worker *worker, const struct packet *p)
 	    found.port == in->slot)
 		return;
 	worker_learn(worker, &key, in->slot);
+}
+
+static void learn_source(struct worker *worker, const struct packet *p)
+{
+	const struct port *in = vswitch_port(worker->vs, p->meta.in_port);
+
+	if (in)
+		forward_learn(worker, in, p);
+}
+
+/* The longest that becomes of @p on the wire of @to, without its own tag. */
+static uint32_t longest(struct worker *worker, const struct packet *p,
+			bool tagged)
+{
+	const struct packet_ext *ext = packet_get_ext(worker, p);
+	uint32_t len = p->len;
+
+	if (ext && ext->gso != PACKET_GSO_NONE)
+		len = min_u32(len, ext->hdr_len + ext->gso_size);
+	return len - (tagged ? PKT_TAG_LEN : 0);
 }
 
 /* Why @p may not leave by @to; PKT_N_REASONS: it may. */
@@ -167,7 +190,7 @@ static enum pkt_reason refusal(struct worker *worker, const struct packet *p,
 
 	if (!port_is_up(to))
 		return PKT_out_down;
-	if (p->len - (tagged ? PKT_TAG_LEN : 0) > max)
+	if (longest(worker, p, tagged) > max)
 		return PKT_too_big;
 	if (tagged && to->kind == PORT_VM &&
 	    !__atomic_load_n(&to->guest_tags, __ATOMIC_RELAXED))
@@ -186,18 +209,24 @@ static void send_to(struct worker *worker, struct packet *p, struct port *to)
 	}
 	if (to->kind == PORT_UPLINK && p->meta.vlan != PKT_VLAN_NONE)
 		push_tag(worker, p);
-	output_stage(worker, to, packet_pack(p->addr, p->len));
+	if (p->flags & PACKET_EXT)
+		offload_stage(worker, to, packet_word(p));
+	else
+		output_stage(worker, to, packet_word(p));
 }
 
 static bool copy_packet(struct worker *worker, const struct packet *p,
 			struct packet *ret_copy)
 {
 	struct arena *arena = &worker->vs->arena;
-	uint32_t frame = frame_cache_get(&worker->cache);
+	uint32_t frame;
 
+	*ret_copy = *p;
+	if (p->flags & PACKET_EXT)
+		return offload_copy(worker, packet_word(p), &ret_copy->addr);
+	frame = frame_cache_get(&worker->cache);
 	if (frame == FRAME_NONE)
 		return false;
-	*ret_copy = *p;
 	ret_copy->addr = arena_addr(arena, frame) + UMEM_HEADROOM;
 	memcpy(arena_data(arena, ret_copy->addr), packet_data(worker, p),
 	       p->len);
@@ -226,7 +255,7 @@ static void copy_to_host(struct worker *worker, struct packet *p,
 		worker_count(worker, in->slot, PKT_to_host, 1, outer.len);
 	/* What push_tag() moved is moved back. */
 	if (p->meta.vlan != PKT_VLAN_NONE)
-		pop_tag(worker, &outer);
+		forward_pop_tag(worker, &outer);
 }
 
 /* A copy for @to, unless what waits for it is all that may. */
@@ -267,9 +296,8 @@ static void flood(struct worker *worker, struct packet *p,
 		drop(worker, in->slot, PKT_no_member, p);
 }
 
-/* A packet whose destination is to be found. */
-static void switch_packet(struct worker *worker, const struct port *in,
-			  struct packet *p)
+void forward_switch(struct worker *worker, const struct port *in,
+		    struct packet *p)
 {
 	const uint8_t *data = packet_data(worker, p);
 	struct fdb_found found;
@@ -315,7 +343,7 @@ static void forward_packet(struct worker *worker, struct share *share,
 	if (share->to)
 		send_to(worker, &p, share->to);
 	else
-		switch_packet(worker, in, &p);
+		forward_switch(worker, in, &p);
 }
 
 /* Packets of a VM's own share wait in it while the VM's account is full: the

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The way out of a port: see output.h, and port.h for the accounts. */
 #include "ports/queue.h"
+#include "switching/guest.h"
 #include "switching/output.h"
 
 void output_drop(struct worker *worker, uint16_t slot, enum pkt_reason reason,
 		 uint64_t packet)
 {
 	worker_count(worker, slot, reason, 1, packet_len(packet));
-	frame_cache_put(&worker->cache,
-			arena_frame(&worker->vs->arena, packet_addr(packet)));
+	packet_free(&worker->cache, packet);
 }
 
 uint32_t output_room(const struct worker *worker, const struct port *port)
@@ -19,24 +19,39 @@ uint32_t output_room(const struct worker *worker, const struct port *port)
 	return used < max ? max - used : 0;
 }
 
-static void charge(struct worker *worker, struct port *port,
-		   const uint64_t *packets, uint32_t n)
+/* Charges @port with as many of the packets as it has room for and drops the
+ * others. Returns how many those are. */
+static uint32_t charge(struct worker *worker, struct port *port,
+		       const uint64_t *packets, uint32_t n)
 {
 	struct arena *arena = &worker->vs->arena;
+	uint32_t room = output_room(worker, port), frames = 0, i;
 
-	for (uint32_t i = 0; i < n; i++)
-		arena_move(arena, arena_frame(arena, packet_addr(packets[i])),
-			   FRAME_OUT, port->slot);
-	count_add(&port->account[worker->index].charged, n);
+	for (i = 0; i < n; i++) {
+		uint32_t more = packet_n_frames(arena, packets[i]);
+
+		if (more > room - frames)
+			break;
+		packet_move(arena, packets[i], FRAME_OUT, port->slot);
+		frames += more;
+	}
+	count_add(&port->account[worker->index].charged, frames);
+	for (uint32_t j = i; j < n; j++)
+		output_drop(worker, port->slot, PKT_out_full, packets[j]);
+	return i;
 }
 
 /* Takes back what charge() did, for packets that found no room. */
 static void refuse(struct worker *worker, struct port *port,
 		   const uint64_t *packets, uint32_t n)
 {
-	for (uint32_t i = 0; i < n; i++)
+	uint32_t frames = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		frames += packet_n_frames(&worker->vs->arena, packets[i]);
 		output_drop(worker, port->slot, PKT_out_full, packets[i]);
-	port_release(port, worker->index, n);
+	}
+	port_release(port, worker->index, frames);
 }
 
 /* To the tx ring of a queue of our own. */
@@ -52,27 +67,49 @@ static void send_all(struct worker *worker, struct queue *queue,
 	refuse(worker, queue->port, packets + sent, n - sent);
 }
 
-/* To the ring of whoever owns the queue. */
-static void push_all(struct worker *worker, struct queue *queue,
-		     const uint64_t *packets, uint32_t n)
+/* To the ring of whoever serves the queue. */
+static void push_all(struct worker *worker, struct port *port, struct mpsc *in,
+		     uint32_t owner, const uint64_t *packets, uint32_t n)
 {
 	uint32_t pushed = 0;
 
-	while (pushed < n && mpsc_push(&queue->in, packets[pushed]))
+	while (pushed < n && mpsc_push(in, packets[pushed]))
 		pushed++;
-	if (pushed && queue->worker != worker->index) {
+	if (pushed && owner != worker->index) {
 		count_add(&worker->stats.wakes_sent, 1);
-		worker_wake(worker->vs->workers[queue->worker]);
+		worker_wake(worker->vs->workers[owner]);
 	}
-	refuse(worker, queue->port, packets + pushed, n - pushed);
+	refuse(worker, port, packets + pushed, n - pushed);
+}
+
+void output_push(struct worker *worker, struct port *port, struct mpsc *in,
+		 uint32_t owner, const uint64_t *packets, uint32_t n)
+{
+	n = charge(worker, port, packets, n);
+	if (n)
+		push_all(worker, port, in, owner, packets, n);
+}
+
+static void send_to_device(struct worker *worker, struct port *port,
+			   const uint64_t *packets, uint32_t n)
+{
+	struct queue *queue = port->out_queue[worker->index];
+
+	n = charge(worker, port, packets, n);
+	if (!n)
+		return;
+	/* The ring is skipped when it is ours to drain, and empty. */
+	if (queue->worker == worker->index && mpsc_is_empty(&queue->in))
+		send_all(worker, queue, packets, n);
+	else
+		push_all(worker, port, &queue->in, queue->worker, packets, n);
 }
 
 static void flush_port(struct worker *worker, uint16_t slot)
 {
 	struct out_batch *batch = &worker->out[slot];
 	struct port *port = vswitch_port(worker->vs, slot);
-	uint32_t n = batch->n, room;
-	struct queue *queue;
+	uint32_t n = batch->n;
 
 	batch->n = 0;
 	if (!port || !port_is_up(port)) {
@@ -81,19 +118,10 @@ static void flush_port(struct worker *worker, uint16_t slot)
 				    batch->packets[i]);
 		return;
 	}
-	room = output_room(worker, port);
-	while (n > room)
-		output_drop(worker, slot, PKT_out_full, batch->packets[--n]);
-	if (!n)
-		return;
-
-	queue = port->out_queue[worker->index];
-	charge(worker, port, batch->packets, n);
-	/* The ring is skipped when it is ours to drain, and empty. */
-	if (queue->worker == worker->index && mpsc_is_empty(&queue->in))
-		send_all(worker, queue, batch->packets, n);
+	if (port->vhost)
+		guest_send(worker, port, batch->packets, n);
 	else
-		push_all(worker, queue, batch->packets, n);
+		send_to_device(worker, port, batch->packets, n);
 }
 
 void output_stage(struct worker *worker, struct port *port, uint64_t packet)

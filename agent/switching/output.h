@@ -21,9 +21,14 @@ uint32_t output_drain(struct worker *worker, struct queue *queue);
 /* Has the kernel send what is on the tx ring of @queue. */
 void output_kick(struct worker *worker, struct queue *queue);
 
-/* Gives back the frame of a packet that goes nowhere, and counts why. */
+/* Gives back the frames of a packet that goes nowhere, and counts why. */
 void output_drop(struct worker *worker, uint16_t slot, enum pkt_reason reason,
 		 uint64_t packet);
+
+/* Charges @port with packets and pushes them to @in, the ring to worker @owner,
+ * which is woken; what finds no room is dropped. */
+void output_push(struct worker *worker, struct port *port, struct mpsc *in,
+		 uint32_t owner, const uint64_t *packets, uint32_t n);
 
 /* Frames that @port may still be charged with. */
 uint32_t output_room(const struct worker *worker, const struct port *port);

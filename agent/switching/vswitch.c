@@ -54,9 +54,15 @@ static int init_workers(struct vswitch *vs, const struct vswitch_opts *opts,
 	return 0;
 }
 
+static void on_signal(int signal)
+{
+	(void)signal;
+}
+
 int vswitch_init(struct vswitch *vs, const struct vswitch_opts *opts,
 		 char *err, size_t err_size)
 {
+	const struct sigaction ignore = { .sa_handler = on_signal };
 	int ret;
 
 	memset(vs, 0, sizeof(*vs));
@@ -66,6 +72,8 @@ int vswitch_init(struct vswitch *vs, const struct vswitch_opts *opts,
 	vs->host_fd = -1;
 	vs->learn_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	rcu_register_thread();
+	/* Without SA_RESTART: all it does is end a system call. */
+	sigaction(WORKER_SIGNAL, &ignore, NULL);
 	if (vs->learn_fd < 0) {
 		ret = -errno;
 		snprintf(err, err_size, "eventfd: %s", strerror(-ret));
@@ -115,6 +123,18 @@ void vswitch_done(struct vswitch *vs)
 	rcu_unregister_thread();
 }
 
+static void nothing(struct worker *worker, void *arg)
+{
+	(void)worker;
+	(void)arg;
+}
+
+void vswitch_synchronize(struct vswitch *vs)
+{
+	for (uint32_t i = 0; i < vs->n_workers; i++)
+		worker_call(vs->workers[i], nothing, NULL);
+}
+
 void vswitch_publish_port(struct vswitch *vs, struct port *port)
 {
 	__atomic_store_n(&vs->ports[port->slot], port, __ATOMIC_RELEASE);
@@ -123,7 +143,7 @@ void vswitch_publish_port(struct vswitch *vs, struct port *port)
 void vswitch_hide_port(struct vswitch *vs, uint16_t slot)
 {
 	__atomic_store_n(&vs->ports[slot], NULL, __ATOMIC_RELEASE);
-	synchronize_rcu();
+	vswitch_synchronize(vs);
 }
 
 int vswitch_set_network(struct vswitch *vs, uint16_t vlan,
@@ -141,7 +161,7 @@ int vswitch_set_network(struct vswitch *vs, uint16_t vlan,
 	}
 	__atomic_store_n(&vs->nets[vlan], net, __ATOMIC_RELEASE);
 	if (old) {
-		synchronize_rcu();
+		vswitch_synchronize(vs);
 		free(old);
 	}
 	return 0;

@@ -66,6 +66,14 @@ void vswitch_publish_port(struct vswitch *vs, struct port *port);
 /* Hides the slot; when it returns no worker uses the port any more. */
 void vswitch_hide_port(struct vswitch *vs, uint16_t slot);
 
+/*
+ * Waits until no worker is in the round any more that it is in now: what was
+ * taken out of the tables before, or of a guest's rings, is in nobody's hands.
+ * Control thread. As synchronize_rcu(), but a worker that a guest's descriptor
+ * keeps in a system call is brought back.
+ */
+void vswitch_synchronize(struct vswitch *vs);
+
 /* Replaces the members of a network. 0 or -ENOMEM (nothing changed). */
 int vswitch_set_network(struct vswitch *vs, uint16_t vlan,
 			const uint16_t *members, uint32_t n_members);

@@ -11,14 +11,17 @@
 
 #include "ports/queue.h"
 #include "switching/forward.h"
+#include "switching/guest.h"
 #include "switching/output.h"
 #include "switching/worker.h"
 
 /* How long to sleep when a device did not take all, a port had no room, or the
  * host pool no frame to post: nothing tells when they do. */
-#define RETRY_MS	1
+#define RETRY_NS	(1 * NS_PER_MS)
 /* And when sent frames have not come back yet. */
-#define REAP_MS		20
+#define REAP_NS		(20 * NS_PER_MS)
+/* A round takes microseconds. */
+#define CALL_WAIT_NS	(200 * NS_PER_MS)
 
 /* ---- one round ---- */
 
@@ -41,12 +44,30 @@ static uint32_t serve_queue(struct worker *worker, struct queue *queue)
 	return work;
 }
 
-/* Sends what was staged. */
+static uint32_t serve_pair(struct worker *worker, struct vhost_pair *pair)
+{
+	uint32_t n = guest_receive(worker, pair);
+
+	if (n) {
+		count_add(&worker->stats.batches, 1);
+		count_add(&worker->stats.packets, n);
+	}
+	return n + guest_drain(worker, pair);
+}
+
+/* Sends what was staged, and tells whom it concerns. */
 static void flush_round(struct worker *worker)
 {
 	output_flush(worker);
 	for (uint32_t i = 0; i < worker->n_queues; i++)
 		output_kick(worker, worker->queues[i]);
+	worker->call_wait = 0;
+	for (uint32_t i = 0; i < worker->n_pairs; i++) {
+		uint64_t wait = guest_call(worker->pairs[i]);
+
+		if (wait && (!worker->call_wait || wait < worker->call_wait))
+			worker->call_wait = wait;
+	}
 }
 
 static uint32_t run_round(struct worker *worker)
@@ -56,6 +77,8 @@ static uint32_t run_round(struct worker *worker)
 	worker->blocked = false;
 	for (uint32_t i = 0; i < worker->n_queues; i++)
 		work += serve_queue(worker, worker->queues[i]);
+	for (uint32_t i = 0; i < worker->n_pairs; i++)
+		work += serve_pair(worker, worker->pairs[i]);
 	flush_round(worker);
 	return work;
 }
@@ -74,6 +97,20 @@ static void run_call(struct worker *worker)
 	sem_post(&worker->call_done);
 }
 
+/* False if it takes so long that the worker must be stuck in a system call. */
+static bool wait_for_call(struct worker *worker)
+{
+	uint64_t until = clock_ns(CLOCK_REALTIME) + CALL_WAIT_NS;
+	struct timespec deadline = { .tv_sec = (time_t)(until / NS_PER_SEC),
+				     .tv_nsec = (long)(until % NS_PER_SEC) };
+	int ret;
+
+	do {
+		ret = sem_timedwait(&worker->call_done, &deadline);
+	} while (ret < 0 && errno == EINTR);
+	return !ret;
+}
+
 void worker_call(struct worker *worker,
 		 void (*fn)(struct worker *worker, void *arg), void *arg)
 {
@@ -82,9 +119,14 @@ void worker_call(struct worker *worker,
 	worker_wake(worker);
 	/* The worker may need a grace period's end to get there. */
 	rcu_thread_offline();
-	while (sem_wait(&worker->call_done) < 0 && errno == EINTR)
-		;
+	while (!wait_for_call(worker))
+		worker_interrupt(worker);
 	rcu_thread_online();
+}
+
+void worker_interrupt(struct worker *worker)
+{
+	pthread_kill(worker->thread, WORKER_SIGNAL);
 }
 
 /* ---- sleeping ---- */
@@ -108,45 +150,65 @@ static bool has_work(const struct worker *worker)
 	for (uint32_t i = 0; i < worker->n_queues; i++)
 		if (!mpsc_is_empty(&worker->queues[i]->in))
 			return true;
+	for (uint32_t i = 0; i < worker->n_pairs; i++)
+		if (guest_has_work(worker->pairs[i]))
+			return true;
 	return false;
 }
 
-static int sleep_ms(const struct worker *worker)
+/* How long to sleep; NS_FOREVER: until something comes. */
+#define NS_FOREVER	UINT64_MAX
+
+static uint64_t sleep_ns(const struct worker *worker)
 {
-	int ms = -1;
+	uint64_t ns = worker->call_wait ? worker->call_wait : NS_FOREVER;
 
 	if (worker->blocked)
-		return RETRY_MS;
+		return ns < RETRY_NS ? ns : RETRY_NS;
 	for (uint32_t i = 0; i < worker->n_queues; i++) {
 		const struct queue *queue = worker->queues[i];
 
 		if (queue_has_unsent(queue) || queue_is_short(queue))
-			return RETRY_MS;
-		if (queue->n_out)
-			ms = REAP_MS;
+			return ns < RETRY_NS ? ns : RETRY_NS;
+		if (queue->n_out && ns > REAP_NS)
+			ns = REAP_NS;
 	}
-	return ms;
+	return ns;
+}
+
+static bool wait_for_event(struct worker *worker)
+{
+	struct epoll_event events[64];
+	uint64_t ns = sleep_ns(worker);
+	struct timespec timeout = { .tv_sec = (time_t)(ns / NS_PER_SEC),
+				    .tv_nsec = (long)(ns % NS_PER_SEC) };
+
+	return epoll_pwait2(worker->epoll_fd, events, ARRAY_SIZE(events),
+			    ns == NS_FOREVER ? NULL : &timeout, NULL) != 0;
 }
 
 /* False if it was only the time to look again. */
 static bool sleep_until_work(struct worker *worker)
 {
-	struct epoll_event events[64];
 	bool woken = true;
 	uint64_t dummy;
 
-	rcu_thread_offline();
+	for (uint32_t i = 0; i < worker->n_pairs; i++)
+		guest_kicks_on(worker->pairs[i]);
 	__atomic_store_n(&worker->sleeping, true, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!has_work(worker)) {
+		/* The guests' memory is not touched from here on. */
+		rcu_thread_offline();
 		count_add(&worker->stats.sleeps, 1);
-		woken = epoll_wait(worker->epoll_fd, events,
-				   ARRAY_SIZE(events), sleep_ms(worker)) != 0;
+		woken = wait_for_event(worker);
+		rcu_thread_online();
 	}
 	__atomic_store_n(&worker->sleeping, false, __ATOMIC_RELAXED);
+	for (uint32_t i = 0; i < worker->n_pairs; i++)
+		guest_kicks_off(worker->pairs[i]);
 	if (read(worker->event_fd, &dummy, sizeof(dummy)) < 0)
 		dummy = 0;	/* nobody had written: woken by a socket */
-	rcu_thread_online();
 	return woken;
 }
 
@@ -266,6 +328,7 @@ void worker_free(struct worker *worker)
 		close(worker->epoll_fd);
 	sem_destroy(&worker->call_done);
 	free(worker->queues);
+	free(worker->pairs);
 	free(worker);
 }
 

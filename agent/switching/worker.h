@@ -5,7 +5,7 @@
  *
  * Sleeping (design D5). A worker polls while there is work and for idle_ns
  * after. Then it waits in epoll for its sockets (edge-triggered: see umem.h)
- * and its eventfd. A producer that pushed to a ring of another worker wakes it
+ * and guests' kicks, and its eventfd. A producer that pushed to a ring of another worker wakes it
  * only if it sleeps: the sleeper sets its flag, then looks at its rings once
  * more; the producer pushes, then looks at the flag; a full fence on both
  * sides makes one of them see the other.
@@ -18,6 +18,7 @@
 
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -28,6 +29,8 @@
 #define LEARN_RING_SIZE		256
 
 /* An address to learn. */
+struct vhost_ring_start;
+
 struct learn_request {
 	struct fdb_key key;
 	uint16_t port;
@@ -56,6 +59,10 @@ struct worker {
 	struct frame_cache cache;
 	struct queue **queues;		/* owned array */
 	uint32_t n_queues;
+	uint32_t n_pairs;
+	struct vhost_pair **pairs;	/* owned array */
+	uint64_t call_wait;		/* ns until a guest has to be called; 0:
+					 * none, see guest_call() */
 	uint32_t index;
 	uint32_t now_s;			/* monotonic seconds, once a round */
 	bool blocked;			/* packets wait for room at a port */
@@ -95,6 +102,11 @@ void worker_free(struct worker *worker);
 void worker_call(struct worker *worker,
 		 void (*fn)(struct worker *worker, void *arg), void *arg);
 
+/* control: has a system call that the worker is stuck in return EINTR: a guest
+ * can make its descriptors block. Safe at any time. */
+#define WORKER_SIGNAL	SIGUSR1
+void worker_interrupt(struct worker *worker);
+
 /* control: has the worker serve @queue, or no longer. 0 or -ENOMEM. */
 int worker_add_queue(struct worker *worker, struct queue *queue);
 void worker_del_queue(struct worker *worker, struct queue *queue);
@@ -113,6 +125,28 @@ void worker_drain_share(struct worker *worker, struct share *share);
 void worker_set_limit(struct worker *worker, struct share *share,
 		      uint32_t limit);
 void worker_set_base(struct worker *worker, struct queue *queue, uint32_t base);
+
+/* control: has the worker serve a guest's queue pair, whose rings are off, or
+ * no longer. 0 or -ENOMEM. */
+int worker_add_pair(struct worker *worker, struct vhost_pair *pair);
+void worker_del_pair(struct worker *worker, struct vhost_pair *pair);
+
+/* control: begins a ring of a pair that it serves. 0, or a negative errno: the
+ * kick descriptor cannot be waited for. */
+int worker_start_ring(struct worker *worker, struct vhost_pair *pair,
+		      const struct vhost_ring_start *start);
+
+/* control: ends it; no worker touches its memory or descriptors after the next
+ * vswitch_synchronize(). Returns the next entry to be taken. */
+uint16_t worker_stop_ring(struct worker *worker, struct vhost_pair *pair,
+			  bool tx);
+
+/* control: enables or disables a ring; gives it another call descriptor: no
+ * worker uses the old one after the next vswitch_synchronize(). */
+void worker_enable_ring(struct worker *worker, struct vhost_pair *pair, bool tx,
+			bool enabled);
+void worker_set_call_fd(struct worker *worker, struct vhost_pair *pair, bool tx,
+			int fd);
 
 /* control: takes the next address a worker wants learned. */
 bool worker_next_learn(struct worker *worker, struct learn_request *ret_req);

@@ -89,6 +89,9 @@
 	  "raise the VM's pool, or the uplink's reserve") \
 	/* agent */ \
 	X(from_agent, GOOD, "sent out of this port by the agent", "") \
+	X(from_guest, GOOD, "taken from the guest's ring", "") \
+	X(bypassed, GOOD, "taken from the guest's ring straight to another's", \
+	  "") \
 	X(out_full, DROP, "too many frames waited for this port", \
 	  "the VM reads too slowly; raise its pool if it bursts") \
 	X(out_down, DROP, "this port was down when the agent wanted to send", \
@@ -101,6 +104,14 @@
 	  "see the device's own statistics: ip -s link") \
 	X(host_limit, DROP, "the host's copy of a broadcast was left out", \
 	  "more than 500 broadcasts a second: find out who sends them") \
+	X(guest_off, DROP, "the guest sent it on a queue that is disabled", \
+	  "nothing: the guest's driver is being stopped or set up") \
+	X(guest_header, DROP, "a guest's vnet header makes no sense", \
+	  "the guest's driver is broken or hostile") \
+	X(guest_buffer, DROP, "the guest has posted no buffer that large", \
+	  "a guest without MRG_RXBUF and with a small MTU: lower the VM's mtu") \
+	X(gso_bad, DROP, "a large packet that cannot be cut into segments", \
+	  "the guest's driver is broken or hostile") \
 	X(unparsed, DROP, "the agent could not make sense of the packet", \
 	  "report it: the program should have dropped it")
 

@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Guests' packets: see guest.h. */
+#include <errno.h>
+#include <string.h>
+
+#include <pktagent/parse.h>
+
+#include "switching/forward.h"
+#include "switching/gso.h"
+#include "switching/guest.h"
+#include "switching/guest_bypass.h"
+#include "switching/offload.h"
+#include "switching/output.h"
+#include "switching/source.h"
+
+/* The control thread looks for broken rings when it is woken. */
+static void report_broken(struct worker *worker)
+{
+	uint64_t one = 1;
+
+	if (write(worker->vs->learn_fd, &one, sizeof(one)) < 0)
+		return;		/* it has been woken already */
+}
+
+/* ---- from the guest ---- */
+
+/*
+ * Parses a packet in frames. A long one's IP lengths reach behind its first
+ * frame, so the parser must not be led there by a chain of IPv6 headers: such
+ * packets do not exist.
+ */
+static int parse(const uint8_t *data, uint32_t len, bool is_long,
+		 struct pkt_parsed *ret_parsed)
+{
+	int err;
+
+	if (is_long && !guest_head_is_short(data))
+		return PKT_gso_bad;
+	err = pkt_parse(data, data + len, 0, ret_parsed);
+	return err;
+}
+
+/* What the sender has left to do has to make sense. */
+static enum pkt_reason check_ext(const struct worker *worker,
+				 const struct packet *p)
+{
+	struct packet_ext *ext = packet_get_ext(worker, p);
+	const struct arena *arena = &worker->vs->arena;
+	uint32_t first;
+
+	if (!ext)
+		return PKT_N_REASONS;
+	first = min_u32(p->len, arena->frame_size - UMEM_HEADROOM);
+	if (ext->gso == PACKET_GSO_NONE)
+		return ext->n_more ? PKT_too_big : PKT_N_REASONS;
+	return gso_check(packet_data(worker, p), first, p->len, ext) ?
+		       PKT_gso_bad :
+		       PKT_N_REASONS;
+}
+
+/* Everything that the program "port" asks of other VMs' packets. */
+static enum pkt_reason check(struct worker *worker, const struct port *in,
+			     const struct packet *p,
+			     const struct pkt_parsed *parsed, bool *ret_pop)
+{
+	const struct source_rules *rules =
+		__atomic_load_n(&in->source, __ATOMIC_ACQUIRE);
+	const uint8_t *data = packet_data(worker, p);
+	enum pkt_reason reason;
+
+	if (source_is_link_local(data))
+		return PKT_link_local;
+	reason = source_check_tags(in, parsed, ret_pop);
+	if (reason == PKT_N_REASONS)
+		reason = source_check_mac(in, rules, worker->vs->fdb,
+					  worker->now_s, data + 6);
+	if (reason == PKT_N_REASONS && rules->check_ip)
+		reason = source_check_ip(rules, data, p->len, parsed);
+	if (reason == PKT_N_REASONS)
+		reason = check_ext(worker, p);
+	if (reason == PKT_N_REASONS &&
+	    guest_longest(packet_get_ext(worker, p), p->len) -
+			    parsed->n_tags * PKT_TAG_LEN >
+		    __atomic_load_n(&in->max_len, __ATOMIC_RELAXED))
+		reason = PKT_too_big;
+	return reason;
+}
+
+static void switch_packet(struct worker *worker, const struct port *in,
+			  uint64_t word)
+{
+	struct packet p = {
+		.addr = packet_addr(word),
+		.len = packet_len(word),
+		.flags = word & PACKET_EXT,
+		.meta = { .in_port = in->slot,
+			  .vlan = in->vlan,
+			  .class = in->class },
+	};
+	struct pkt_parsed parsed;
+	bool pop = false;
+	int reason;
+
+	reason = parse(packet_data(worker, &p), p.len,
+		       packet_n_frames(&worker->vs->arena, word) > 1, &parsed);
+	if (!reason) {
+		reason = (int)check(worker, in, &p, &parsed, &pop);
+		if (reason == PKT_N_REASONS)
+			reason = 0;
+	}
+	if (reason) {
+		output_drop(worker, in->slot, (enum pkt_reason)reason, word);
+		return;
+	}
+	worker_count(worker, in->slot, PKT_from_guest, 1, p.len);
+	p.meta.flags = parsed.flags;
+	if (pop) {
+		p.meta.pcp = (uint8_t)(parsed.tci[0] >> PKT_TCI_PCP_SHIFT);
+		forward_pop_tag(worker, &p);
+	}
+	pkt_parsed_to_meta(&parsed, pop ? PKT_TAG_LEN : 0, &p.meta);
+	forward_learn(worker, in, &p);
+	forward_switch(worker, in, &p);
+}
+
+/* A packet that is not even looked into. */
+static void refuse(struct worker *worker, struct vhost_pair *pair,
+		   enum pair_verdict verdict, uint32_t len)
+{
+	enum pkt_reason reason = verdict == PAIR_TOO_BIG    ? PKT_too_big :
+				 verdict == PAIR_BAD_HEADER ? PKT_guest_header :
+							      PKT_guest_off;
+
+	worker_count(worker, pair->port->slot, reason, 1, len);
+}
+
+uint32_t guest_receive(struct worker *worker, struct vhost_pair *pair)
+{
+	struct guest_bypass bypass;
+	struct pair_packet packet;
+	uint64_t words[BATCH];
+	uint32_t taken, n = 0;
+
+	if (!pair->tx.running)
+		return 0;
+	guest_bypass_begin(&bypass, worker, pair);
+	for (taken = 0; taken < BATCH; taken++) {
+		enum pair_verdict verdict =
+			pair_peek(pair, bypass.head, &packet);
+
+		if (verdict == PAIR_NONE)
+			break;
+		if (verdict == PAIR_BROKEN) {
+			report_broken(worker);
+			break;
+		}
+		if (verdict != PAIR_PACKET || !pair->tx.enabled)
+			refuse(worker, pair, verdict, packet.len);
+		else if (bypass.head && guest_bypass_packet(&bypass, &packet))
+			;
+		else if (pair_to_frames(pair, &packet, &worker->cache,
+					&words[n]))
+			n++;
+		else {
+			/* It stays where it is. */
+			worker->blocked = true;
+			break;
+		}
+		pair_take(pair);
+	}
+	virtq_publish(&pair->tx);
+	guest_bypass_end(&bypass);
+	for (uint32_t i = 0; i < n; i++)
+		switch_packet(worker, pair->port, words[i]);
+	count_add(&pair->n_to_frames, n);
+	return taken;
+}
+
+/* ---- to the guest ---- */
+
+/* Writes one packet. As pair_write(). */
+static int write_one(struct worker *worker, struct vhost_pair *pair,
+		     uint64_t packet)
+{
+	static const struct virtio_net_hdr plain;
+	const struct arena *arena = &worker->vs->arena;
+	struct iovec pieces[PACKET_MAX_PIECES];
+	struct virtio_net_hdr hdr;
+
+	packet_pieces(arena, packet, pieces);
+	if (!(packet & PACKET_EXT))
+		return pair_write(pair, &plain, pieces, packet_len(packet));
+	pair_header(packet_ext(arena, packet), &hdr);
+	return pair_write(pair, &hdr, pieces, packet_len(packet));
+}
+
+/* Writes as many of @n packets as find room, and drops what never will.
+ * Returns how many are done with; their frames are free. Holding the lock. */
+static uint32_t deliver(struct worker *worker, struct vhost_pair *pair,
+			const uint64_t *packets, uint32_t n)
+{
+	uint64_t n_sent = 0, bytes = 0;
+	uint32_t i;
+
+	if (!pair_rx_ready(pair)) {
+		if (port_is_up(pair->port) &&
+		    __atomic_load_n(&pair->in_use, __ATOMIC_RELAXED))
+			return 0;
+		for (i = 0; i < n; i++)
+			output_drop(worker, pair->port->slot, PKT_out_down,
+				    packets[i]);
+		return n;
+	}
+	for (i = 0; i < n; i++) {
+		int err = write_one(worker, pair, packets[i]);
+
+		if (err == -EAGAIN) {
+			count_add(&pair->n_no_room, 1);
+			break;
+		}
+		if (err == -EPIPE) {
+			report_broken(worker);
+			break;
+		}
+		if (err) {
+			output_drop(worker, pair->port->slot,
+				    PKT_guest_buffer, packets[i]);
+			continue;
+		}
+		n_sent++;
+		bytes += packet_len(packets[i]);
+		packet_free(&worker->cache, packets[i]);
+	}
+	virtq_publish(&pair->rx);
+	worker_count(worker, pair->port->slot, PKT_from_agent, n_sent, bytes);
+	count_add(&pair->n_from_frames, n_sent);
+	return i;
+}
+
+/* What is ours to give, if nothing waits before it, at once; the rest waits. */
+static void send_to_pair(struct worker *worker, struct vhost_pair *pair,
+			 const uint64_t *packets, uint32_t n)
+{
+	uint32_t done = 0;
+
+	if (pair->worker == worker->index) {
+		pair_lock(pair);
+		if (guest_pair_is_idle(pair))
+			done = deliver(worker, pair, packets, n);
+		pair_unlock(pair);
+	}
+	if (done < n)
+		output_push(worker, pair->port, &pair->in, pair->worker,
+			    packets + done, n - done);
+}
+
+void guest_send(struct worker *worker, struct port *port,
+		const uint64_t *packets, uint32_t n)
+{
+	const struct pair_map *map =
+		__atomic_load_n(&port->pairs, __ATOMIC_ACQUIRE);
+	uint32_t n_pairs = map ? map->of_worker[worker->index].n : 0;
+	struct vhost_pair *const *pairs;
+	uint64_t part[BATCH];
+
+	if (!n_pairs) {
+		for (uint32_t i = 0; i < n; i++)
+			output_drop(worker, port->slot, PKT_out_down,
+				    packets[i]);
+		return;
+	}
+	pairs = map->of_worker[worker->index].pairs;
+	if (n_pairs == 1) {
+		send_to_pair(worker, pairs[0], packets, n);
+		return;
+	}
+	for (uint32_t p = 0; p < n_pairs; p++) {
+		uint32_t n_part = 0;
+
+		for (uint32_t i = 0; i < n; i++)
+			if (packet_hash(packets[i]) % n_pairs == p)
+				part[n_part++] = packets[i];
+		if (n_part)
+			send_to_pair(worker, pairs[p], part, n_part);
+	}
+}
+
+/* Takes the next packets off the ring, once those before are gone. */
+static void fill_pending(struct vhost_pair *pair)
+{
+	uint32_t n = 0;
+
+	if (pair->pending_at < pair->n_pending)
+		return;
+	while (n < BATCH && mpsc_pop(&pair->in, &pair->pending[n]))
+		n++;
+	pair->pending_at = 0;
+	pair->n_pending = n;
+}
+
+uint32_t guest_drain(struct worker *worker, struct vhost_pair *pair)
+{
+	uint32_t done, frames = 0;
+	const uint64_t *packets;
+
+	if (guest_pair_is_idle(pair))
+		return 0;
+	pair_lock(pair);
+	fill_pending(pair);
+	packets = &pair->pending[pair->pending_at];
+	/* Counted before: afterwards they are somebody else's. */
+	for (uint32_t i = pair->pending_at; i < pair->n_pending; i++)
+		frames += packet_n_frames(&worker->vs->arena,
+					  pair->pending[i]);
+	done = deliver(worker, pair, packets,
+		       pair->n_pending - pair->pending_at);
+	pair->pending_at += done;
+	for (uint32_t i = pair->pending_at; i < pair->n_pending; i++)
+		frames -= packet_n_frames(&worker->vs->arena,
+					  pair->pending[i]);
+	pair_unlock(pair);
+	port_release(pair->port, worker->index, frames);
+	return done;
+}
+
+void guest_drop_waiting(struct vhost_pair *pair, struct frame_cache *cache)
+{
+	do {
+		fill_pending(pair);
+		while (pair->pending_at < pair->n_pending)
+			packet_free(cache, pair->pending[pair->pending_at++]);
+	} while (!mpsc_is_empty(&pair->in));
+}
+
+/* ---- notifications ---- */
+
+/* How long the call may still wait; 0: it is due. */
+static uint64_t moderate(struct vhost_pair *pair)
+{
+	uint32_t packets = __atomic_load_n(&pair->call_packets,
+					   __ATOMIC_RELAXED);
+	uint64_t us = __atomic_load_n(&pair->call_us, __ATOMIC_RELAXED);
+	uint16_t owed = (uint16_t)(pair->rx.published - pair->rx.called);
+	uint64_t now, waited;
+
+	if (packets <= 1 || !us || owed >= packets)
+		return 0;
+	now = now_ns();
+	if (!pair->uncalled_since)
+		pair->uncalled_since = now;
+	waited = now - pair->uncalled_since;
+	return waited >= us * NS_PER_US ? 0 : us * NS_PER_US - waited;
+}
+
+uint64_t guest_call_rx(struct vhost_pair *pair, bool may_wait)
+{
+	uint64_t wait = 0;
+	bool call = false;
+
+	pair_lock(pair);
+	if (pair->rx.running &&
+	    (pair->rx.called != pair->rx.published || pair->rx.call_always)) {
+		wait = may_wait ? moderate(pair) : 0;
+		if (!wait) {
+			call = virtq_needs_call(&pair->rx);
+			pair->uncalled_since = 0;
+		}
+	}
+	pair_unlock(pair);
+	/* The ring ends only when no worker is in the middle of a round. */
+	if (call)
+		virtq_call(&pair->rx);
+	return wait;
+}
+
+uint64_t guest_call(struct vhost_pair *pair)
+{
+	if (pair->tx.running && virtq_needs_call(&pair->tx))
+		virtq_call(&pair->tx);
+	return guest_call_rx(pair, true);
+}
+
+void guest_kicks_on(struct vhost_pair *pair)
+{
+	if (pair->tx.running)
+		virtq_kicks_on(&pair->tx);
+	if (pair->pending_at == pair->n_pending)
+		return;
+	pair_lock(pair);
+	if (pair->rx.running)
+		virtq_kicks_on(&pair->rx);
+	pair_unlock(pair);
+}
+
+void guest_kicks_off(struct vhost_pair *pair)
+{
+	if (pair->tx.running)
+		virtq_kicks_off(&pair->tx);
+	pair_lock(pair);
+	if (pair->rx.running)
+		virtq_kicks_off(&pair->rx);
+	pair_unlock(pair);
+}
+
+bool guest_has_work(const struct vhost_pair *pair)
+{
+	if (pair->tx.running && !pair->tx.broken && virtq_has_new(&pair->tx))
+		return true;
+	if (!mpsc_is_empty(&pair->in))
+		return true;
+	if (pair->pending_at == pair->n_pending)
+		return false;
+	if (!pair_rx_ready(pair))
+		return !__atomic_load_n(&pair->in_use, __ATOMIC_RELAXED);
+	return virtq_has_new(&pair->rx);
+}
+
+/* ---- on a guest's behalf ---- */
+
+void guest_announce(struct worker *worker, const struct port *port,
+		    const uint8_t mac[6])
+{
+	/* RARP "request reverse" (RFC 903) of the guest's for itself, which
+	 * tells every switch on the way where the address is now. */
+	static const uint8_t type[] = { 0x80, 0x35, 0x00, 0x01, 0x08, 0x00,
+					0x06, 0x04, 0x00, 0x03 };
+	struct arena *arena = &worker->vs->arena;
+	uint32_t frame = frame_cache_get(&worker->cache);
+	struct packet p = {
+		.len = 60,
+		.meta = { .in_port = port->slot,
+			  .vlan = port->vlan,
+			  .class = port->class },
+	};
+	uint8_t *data;
+
+	if (frame == FRAME_NONE)
+		return;
+	p.addr = arena_addr(arena, frame) + UMEM_HEADROOM;
+	data = packet_data(worker, &p);
+	memset(data, 0, p.len);
+	memset(data, 0xff, 6);
+	memcpy(data + 6, mac, 6);
+	memcpy(data + 12, type, sizeof(type));
+	memcpy(data + 22, mac, 6);
+	memcpy(data + 32, mac, 6);
+	worker_count(worker, port->slot, PKT_from_guest, 1, p.len);
+	forward_switch(worker, port, &p);
+}

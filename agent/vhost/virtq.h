@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A split virtqueue, seen from the device's side (virtio 1.2, section 2.7).
+ *
+ * Everything in it is the guest's: each value is read once into a local, then
+ * checked, then used. What breaks the rules breaks the queue: vq->broken says
+ * how, and nothing more is taken from it.
+ *
+ * Entries are used strictly in the order they were made available, and between
+ * two calls of the owner none is in between: so used->idx alone tells where to
+ * go on, for whoever comes after us (design D6).
+ *
+ *	virtq_avail()	how many entries there are to take
+ *	virtq_peek()	walks one entry's chain
+ *	virtq_use()	takes it, and puts it on the used ring, not seen yet
+ *	virtq_publish()	shows the guest all that was used
+ *	virtq_needs_call()	whether the guest wants to be told
+ *
+ * Thread-safety: one thread at a time; who, the owner of the struct decides.
+ */
+#ifndef VHOST_VIRTQ_H
+#define VHOST_VIRTQ_H
+
+#include <linux/virtio_ring.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vhost/features.h"
+#include "vhost/guest_mem.h"
+#include "vhost/session.h"
+
+/* Contiguous pieces of memory that one chain may consist of. */
+#define VIRTQ_MAX_PIECES	512
+
+struct virtq_piece {
+	char *data;
+	uint64_t gpa;
+	uint32_t len;
+};
+
+/* One entry: its buffers in order, empty ones left out. */
+struct virtq_chain {
+	uint16_t head;
+	uint16_t n;
+	uint32_t len;			/* of all pieces, at most 2^31 */
+	struct virtq_piece pieces[VIRTQ_MAX_PIECES];
+};
+
+struct virtq {
+	/* hot */
+	struct vring_desc *desc;
+	struct vring_avail *avail;
+	struct vring_used *used;
+	uint16_t num, mask;
+	uint16_t next_avail;		/* entry to take next */
+	uint16_t seen_avail;		/* avail->idx at the last look */
+	uint16_t next_used;		/* where the next one is put */
+	uint16_t published;		/* used->idx as the guest sees it */
+	uint16_t called;		/* used->idx at the last decision */
+	bool running;
+	bool enabled;
+	bool event_idx;
+	bool indirect;
+	bool call_always;		/* until the first call has been made */
+	struct guest_mem *mem;		/* borrowed from the session */
+	struct guest_region *hint;
+	/* cold */
+	const char *broken;		/* A: why; NULL: it is not */
+	bool log_used;
+	uint64_t used_log_gpa;
+	uint64_t features;
+	int call_fd;			/* borrowed; -1: none */
+	int kick_fd;			/* borrowed; -1: none */
+	/* A: counted by the owner */
+	uint64_t n_calls, n_kicks_armed, n_packets, n_bytes;
+};
+
+/* Begins at @start->base, with used->idx as the guest's memory has it. */
+void virtq_start(struct virtq *vq, const struct vhost_ring_start *start);
+
+/* Marks the queue broken; the first reason stays. Returns -1. */
+int virtq_break(struct virtq *vq, const char *why);
+
+/* Looks for new entries; how many there are. 0 too when it is broken. */
+uint32_t virtq_look(struct virtq *vq);
+
+static inline uint32_t virtq_avail(struct virtq *vq, uint32_t want)
+{
+	uint16_t n = (uint16_t)(vq->seen_avail - vq->next_avail);
+
+	return n >= want ? n : virtq_look(vq);
+}
+
+/* The chain of entry @next (vq->next_avail for the first); to be written if
+ * @write, to be read otherwise. 0, or -1: the queue is broken. */
+int virtq_walk(struct virtq *vq, uint16_t next, bool write,
+	       struct virtq_chain *chain);
+
+/* Puts a chain's head on the used ring @nth behind the last one used. */
+static inline void virtq_put_used(struct virtq *vq, uint16_t nth,
+				  uint16_t head, uint32_t len)
+{
+	struct vring_used_elem *elem =
+		&vq->used->ring[(uint16_t)(vq->next_used + nth) & vq->mask];
+
+	elem->id = head;
+	elem->len = len;
+}
+
+/* Takes @n entries whose heads have been put on the used ring. */
+static inline void virtq_advance(struct virtq *vq, uint16_t n)
+{
+	vq->next_avail = (uint16_t)(vq->next_avail + n);
+	vq->next_used = (uint16_t)(vq->next_used + n);
+}
+
+/* Shows the guest what was used. */
+void virtq_log_used(struct virtq *vq);
+static inline void virtq_publish(struct virtq *vq)
+{
+	if (vq->published == vq->next_used)
+		return;
+	__atomic_store_n(&vq->used->idx, vq->next_used, __ATOMIC_RELEASE);
+	if (__builtin_expect(vq->log_used, 0))
+		virtq_log_used(vq);
+	vq->published = vq->next_used;
+}
+
+/* Whether the guest wants to be told of what was published since the last
+ * decision. A full fence is inside. */
+bool virtq_needs_call(struct virtq *vq);
+
+/* Tells it. Never blocks for long: see virtq.c. */
+void virtq_call(struct virtq *vq);
+
+/* Whether the guest is to kick when it makes entries available behind @seen
+ * (on), or need not (off). After switching on: a full fence, and look again. */
+void virtq_kicks_on(struct virtq *vq);
+void virtq_kicks_off(struct virtq *vq);
+
+/* Whether there is more than at the last look; for a last look before sleep. */
+static inline bool virtq_has_new(const struct virtq *vq)
+{
+	return __atomic_load_n(&vq->avail->idx, __ATOMIC_ACQUIRE) !=
+	       vq->seen_avail;
+}
+
+#endif
