@@ -20,6 +20,8 @@
 
 #define N_FRAMES 256
 #define CHUNK	 4096
+/* For the kernel to let go of an earlier socket on the queue. */
+#define BUSY_NS (30 * NSEC_PER_SEC)
 
 struct options {
 	struct frame_spec spec;
@@ -153,18 +155,25 @@ static void open_sender(struct sender *s, const struct options *o)
 		.comp_size = N_FRAMES,
 		.frame_size = CHUNK,
 	};
+	uint64_t end = now_ns() + BUSY_NS;
 	int err;
 
 	s->mem = mmap(NULL, N_FRAMES * CHUNK, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (s->mem == MAP_FAILED)
 		die("packet memory: %s", strerror(errno));
-	err = xsk_umem__create(&s->umem, s->mem, N_FRAMES * CHUNK, &s->fill,
-			       &s->comp, &umem_config);
-	if (err)
-		die("packet memory: %s", strerror(-err));
-	err = xsk_socket__create(&s->xsk, o->dev, o->queue, s->umem, NULL,
-				 &s->tx, &config);
+	for (;;) {
+		err = xsk_umem__create(&s->umem, s->mem, N_FRAMES * CHUNK,
+				       &s->fill, &s->comp, &umem_config);
+		if (err)
+			die("packet memory: %s", strerror(-err));
+		err = xsk_socket__create(&s->xsk, o->dev, o->queue, s->umem,
+					 NULL, &s->tx, &config);
+		if (err != -EBUSY || now_ns() >= end)
+			break;
+		xsk_umem__delete(s->umem);
+		sleep_until_ns(now_ns() + 20000000);
+	}
 	if (err)
 		die("AF_XDP socket on %s queue %u: %s", o->dev, o->queue,
 		    strerror(-err));

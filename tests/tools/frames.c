@@ -457,7 +457,7 @@ static void check_frame(struct check *c, const uint8_t *buf, size_t len)
 	else
 		c->next = seq + 1;
 	if (c->progress)
-		progress_set(&c->progress->next, c->next);
+		progress_set(&c->progress->arrived, c->arrived);
 	want_len = frame_make(&c->o->spec, seq, want);
 	if (want_len == len && !memcmp(want, buf, len)) {
 		c->right++;

@@ -3,12 +3,13 @@
  * How far a sender and its receiver are, in a file that both map: they run on
  * one machine, whatever lies between their devices.
  *
- * It closes the loop. A sender that is a window ahead of what has arrived
- * waits, so that no ring on the way has to hold more than that, however long
- * nobody empties it: a machine that is busy with something else makes a
- * transfer slow, not lossy. A frame that is lost does not stop the sender, as
- * later ones arrive; when a window's frames in a row are lost it gives up
- * after PROGRESS_PATIENCE_S, and the receiver is told.
+ * It closes the loop. A sender with a window of frames on their way waits, so
+ * that no ring has to hold more than that, however long nobody empties it: a
+ * machine that is busy with something else makes a transfer slow, not lossy.
+ * What counts is how many have arrived, not which: of two queues one may stand
+ * still while frames of higher numbers pass by the other. So a frame that is
+ * lost stays in the window, and when a window of them is lost the sender gives
+ * up after PROGRESS_PATIENCE_S; the receiver is told.
  *
  * Thread-safety: one sender, one receiver; each writes its own members.
  */
@@ -33,9 +34,9 @@ enum progress_end {
 
 /* The tests' scripts read this, too. */
 struct progress {
-	uint32_t sent;	/* by the sender: frames so far */
-	uint32_t ended; /* by the sender: enum progress_end */
-	uint32_t next;	/* by the receiver: number after the highest so far */
+	uint32_t sent;	  /* by the sender: frames so far */
+	uint32_t ended;	  /* by the sender: enum progress_end */
+	uint32_t arrived; /* by the receiver: different frames so far */
 };
 
 /* Receiver: makes the file anew. The mapping lasts as long as the process. */
@@ -92,21 +93,21 @@ static inline void progress_set(uint32_t *member, uint32_t value)
 static inline bool progress_wait(const struct progress *progress, uint32_t seq,
 				 uint32_t window)
 {
-	uint32_t next = progress_get(&progress->next), last = next;
+	uint32_t arrived = progress_get(&progress->arrived), last = arrived;
 	uint64_t since = 0;
 
-	while (window && seq - next >= window && seq >= next) {
+	while (window && seq >= arrived && seq - arrived >= window) {
 		uint64_t now = now_ns();
 
 		if (stop_requested)
 			return false;
-		if (!since || next != last)
+		if (!since || arrived != last)
 			since = now;
 		else if (now - since >= PROGRESS_PATIENCE_S * NSEC_PER_SEC)
 			return false;
-		last = next;
+		last = arrived;
 		sleep_until_ns(now + 100000);
-		next = progress_get(&progress->next);
+		arrived = progress_get(&progress->arrived);
 	}
 	return true;
 }
