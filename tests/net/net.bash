@@ -49,7 +49,7 @@ net_at_work() {
 		[ -f "$progress" ] || continue
 		read -ra progress < <(od -An -tu4 "$progress")
 		echo "--- ${NET_WHAT[$name]}: ${progress[0]} sent," \
-			"${progress[2]} seen, end ${progress[1]} ---"
+			"${progress[2]} arrived, end ${progress[1]} ---"
 		cat "$LAB_DIR/$name.log" "$LAB_DIR/send-$name.log" 2> /dev/null
 	done
 }
@@ -299,7 +299,9 @@ flow_sent() { od -An -N4 -tu4 "${NET_PROGRESS[$2-$1]}" | tr -d ' '; }
 flow_end_sending() {
 	local rc=0
 
-	[ -z "${NET_ENDLESS[$2-$1]}" ] || kill "${NET_PID[send-$2-$1]}"
+	# It may have given up.
+	[ -z "${NET_ENDLESS[$2-$1]}" ] ||
+		kill "${NET_PID[send-$2-$1]}" 2> /dev/null
 	lab_reap "${NET_PID[send-$2-$1]}" || rc=$?
 	unset "NET_PID[send-$2-$1]"
 	net_may_send $rc "$1" "${NET_PROGRESS[$2-$1]}"

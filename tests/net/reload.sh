@@ -68,7 +68,7 @@ expect "start" lab_agent "$NET_CONFIG"
 flow wire vm1 any 2000
 flow wire vm2 any 2000
 flow vm2 wire any 2000
-eventually "traffic flows" flow_got vm2 1000
+eventually "traffic flows" flow_got vm2 100
 
 # ---- by pktctl: comes, changes, goes ----
 
