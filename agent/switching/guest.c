@@ -13,15 +13,6 @@
 #include "switching/output.h"
 #include "switching/source.h"
 
-/* The control thread looks for broken rings when it is woken. */
-static void report_broken(struct worker *worker)
-{
-	uint64_t one = 1;
-
-	if (write(worker->vs->learn_fd, &one, sizeof(one)) < 0)
-		return;		/* it has been woken already */
-}
-
 /* ---- from the guest ---- */
 
 /*
@@ -151,7 +142,7 @@ uint32_t guest_receive(struct worker *worker, struct vhost_pair *pair)
 		if (verdict == PAIR_NONE)
 			break;
 		if (verdict == PAIR_BROKEN) {
-			report_broken(worker);
+			worker_report_broken(worker);
 			break;
 		}
 		if (verdict != PAIR_PACKET || !pair->tx.enabled)
@@ -174,162 +165,6 @@ uint32_t guest_receive(struct worker *worker, struct vhost_pair *pair)
 		switch_packet(worker, pair->port, words[i]);
 	count_add(&pair->n_to_frames, n);
 	return taken;
-}
-
-/* ---- to the guest ---- */
-
-/* Writes one packet. As pair_write(). */
-static int write_one(struct worker *worker, struct vhost_pair *pair,
-		     uint64_t packet)
-{
-	static const struct virtio_net_hdr plain;
-	const struct arena *arena = &worker->vs->arena;
-	struct iovec pieces[PACKET_MAX_PIECES];
-	struct virtio_net_hdr hdr;
-
-	packet_pieces(arena, packet, pieces);
-	if (!(packet & PACKET_EXT))
-		return pair_write(pair, &plain, pieces, packet_len(packet));
-	pair_header(packet_ext(arena, packet), &hdr);
-	return pair_write(pair, &hdr, pieces, packet_len(packet));
-}
-
-/* Writes as many of @n packets as find room, and drops what never will.
- * Returns how many are done with; their frames are free. Holding the lock. */
-static uint32_t deliver(struct worker *worker, struct vhost_pair *pair,
-			const uint64_t *packets, uint32_t n)
-{
-	uint64_t n_sent = 0, bytes = 0;
-	uint32_t i;
-
-	if (!pair_rx_ready(pair)) {
-		if (port_is_up(pair->port) &&
-		    __atomic_load_n(&pair->in_use, __ATOMIC_RELAXED))
-			return 0;
-		for (i = 0; i < n; i++)
-			output_drop(worker, pair->port->slot, PKT_out_down,
-				    packets[i]);
-		return n;
-	}
-	for (i = 0; i < n; i++) {
-		int err = write_one(worker, pair, packets[i]);
-
-		if (err == -EAGAIN) {
-			count_add(&pair->n_no_room, 1);
-			break;
-		}
-		if (err == -EPIPE) {
-			report_broken(worker);
-			break;
-		}
-		if (err) {
-			output_drop(worker, pair->port->slot,
-				    PKT_guest_buffer, packets[i]);
-			continue;
-		}
-		n_sent++;
-		bytes += packet_len(packets[i]);
-		packet_free(&worker->cache, packets[i]);
-	}
-	virtq_publish(&pair->rx);
-	worker_count(worker, pair->port->slot, PKT_from_agent, n_sent, bytes);
-	count_add(&pair->n_from_frames, n_sent);
-	return i;
-}
-
-/* What is ours to give, if nothing waits before it, at once; the rest waits. */
-static void send_to_pair(struct worker *worker, struct vhost_pair *pair,
-			 const uint64_t *packets, uint32_t n)
-{
-	uint32_t done = 0;
-
-	if (pair->worker == worker->index) {
-		pair_lock(pair);
-		if (guest_pair_is_idle(pair))
-			done = deliver(worker, pair, packets, n);
-		pair_unlock(pair);
-	}
-	if (done < n)
-		output_push(worker, pair->port, &pair->in, pair->worker,
-			    packets + done, n - done);
-}
-
-void guest_send(struct worker *worker, struct port *port,
-		const uint64_t *packets, uint32_t n)
-{
-	const struct pair_map *map =
-		__atomic_load_n(&port->pairs, __ATOMIC_ACQUIRE);
-	uint32_t n_pairs = map ? map->of_worker[worker->index].n : 0;
-	struct vhost_pair *const *pairs;
-	uint64_t part[BATCH];
-
-	if (!n_pairs) {
-		for (uint32_t i = 0; i < n; i++)
-			output_drop(worker, port->slot, PKT_out_down,
-				    packets[i]);
-		return;
-	}
-	pairs = map->of_worker[worker->index].pairs;
-	if (n_pairs == 1) {
-		send_to_pair(worker, pairs[0], packets, n);
-		return;
-	}
-	for (uint32_t p = 0; p < n_pairs; p++) {
-		uint32_t n_part = 0;
-
-		for (uint32_t i = 0; i < n; i++)
-			if (packet_hash(packets[i]) % n_pairs == p)
-				part[n_part++] = packets[i];
-		if (n_part)
-			send_to_pair(worker, pairs[p], part, n_part);
-	}
-}
-
-/* Takes the next packets off the ring, once those before are gone. */
-static void fill_pending(struct vhost_pair *pair)
-{
-	uint32_t n = 0;
-
-	if (pair->pending_at < pair->n_pending)
-		return;
-	while (n < BATCH && mpsc_pop(&pair->in, &pair->pending[n]))
-		n++;
-	pair->pending_at = 0;
-	pair->n_pending = n;
-}
-
-uint32_t guest_drain(struct worker *worker, struct vhost_pair *pair)
-{
-	uint32_t done, frames = 0;
-	const uint64_t *packets;
-
-	if (guest_pair_is_idle(pair))
-		return 0;
-	pair_lock(pair);
-	fill_pending(pair);
-	packets = &pair->pending[pair->pending_at];
-	/* Counted before: afterwards they are somebody else's. */
-	for (uint32_t i = pair->pending_at; i < pair->n_pending; i++)
-		frames += packet_n_frames(&worker->vs->arena,
-					  pair->pending[i]);
-	done = deliver(worker, pair, packets,
-		       pair->n_pending - pair->pending_at);
-	pair->pending_at += done;
-	for (uint32_t i = pair->pending_at; i < pair->n_pending; i++)
-		frames -= packet_n_frames(&worker->vs->arena,
-					  pair->pending[i]);
-	pair_unlock(pair);
-	port_release(pair->port, worker->index, frames);
-	return done;
-}
-
-void guest_drop_waiting(struct vhost_pair *pair, struct frame_cache *cache)
-{
-	do {
-		fill_pending(pair);
-		while (pair->pending_at < pair->n_pending)
-			packet_free(cache, pair->pending[pair->pending_at++]);
-	} while (!mpsc_is_empty(&pair->in));
 }
 
 /* ---- notifications ---- */

@@ -32,9 +32,10 @@ uint32_t guest_receive(struct worker *worker, struct vhost_pair *pair);
 /* Gives the guest what waits for it. Returns how many packets found room. */
 uint32_t guest_drain(struct worker *worker, struct vhost_pair *pair);
 
-/* Sends @n staged packets to the guest behind @port. Any worker. */
-void guest_send(struct worker *worker, struct port *port,
-		const uint64_t *packets, uint32_t n);
+/* Sends @n staged packets, at most BATCH, to the guest behind @port; @packets
+ * is written to. Any worker. */
+void guest_send(struct worker *worker, struct port *port, uint64_t *packets,
+		uint32_t n);
 
 /* Calls the guest for what was published since, if it wants that. Returns the
  * nanoseconds until it has to be asked again because of moderation; 0: not at

@@ -469,6 +469,14 @@ void worker_set_base(struct worker *worker, struct queue *queue, uint32_t base)
 	worker_call(worker, set_base, &call);
 }
 
+void worker_report_broken(struct worker *worker)
+{
+	uint64_t one = 1;
+
+	if (write(worker->vs->learn_fd, &one, sizeof(one)) < 0)
+		return;		/* it has been woken already */
+}
+
 /* ---- learning ---- */
 
 void worker_learn(struct worker *worker, const struct fdb_key *key,

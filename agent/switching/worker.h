@@ -151,6 +151,9 @@ void worker_set_call_fd(struct worker *worker, struct vhost_pair *pair, bool tx,
 /* control: takes the next address a worker wants learned. */
 bool worker_next_learn(struct worker *worker, struct learn_request *ret_req);
 
+/* worker: a guest's ring has been found broken: has the control thread look. */
+void worker_report_broken(struct worker *worker);
+
 /* Wakes the worker if it sleeps. Any thread, after its push. */
 void worker_wake(struct worker *worker);
 
