@@ -57,29 +57,29 @@ static bool is_in_cgroup(const char *path, const char *suffix)
 	return !strcmp(at, suffix) && (at == path || at[-1] == '/');
 }
 
-/* A process that has ended may have left its number to another one. Without
- * pidfds (before Linux 6.5) nobody can tell. */
-static bool has_ended(int pidfd)
+/* Whether the process at the other end of @fd, whose number may be another's
+ * then, has ended. Before Linux 6.5 nobody can tell. */
+static bool has_ended(int fd)
 {
-	struct pollfd p = { .fd = pidfd, .events = POLLIN };
+	_cleanup_close_ int pidfd = -1;
+	socklen_t len = sizeof(pidfd);
+	struct pollfd p = { .events = POLLIN };
 
-	return pidfd >= 0 && poll(&p, 1, 0) != 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) < 0)
+		return errno != ENOPROTOOPT;
+	p.fd = pidfd;
+	return poll(&p, 1, 0) != 0;
 }
 
 static int check_cgroup(struct vhost_session *s, int fd)
 {
-	_cleanup_close_ int pidfd = -1;
-	socklen_t len = sizeof(pidfd);
 	char path[CGROUP_MAX];
-	int ret;
+	int ret = read_cgroup(s->peer_pid, path, sizeof(path));
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) < 0)
-		pidfd = -1;
-	ret = read_cgroup(s->peer_pid, path, sizeof(path));
 	if (ret)
 		return session_refuse(s, "its process %d: cgroup v2: %s",
 				      (int)s->peer_pid, strerror(-ret));
-	if (has_ended(pidfd))
+	if (has_ended(fd))
 		return session_refuse(s, "its process %d has ended",
 				      (int)s->peer_pid);
 	if (is_in_cgroup(path, s->opts.peer_cgroup))

@@ -571,6 +571,23 @@ static int n_mappings(const char *name)
 	return n;
 }
 
+/* The second of two finds the first one's mapping. */
+static void test_second(void **state)
+{
+	struct guest_mem *mem = memory();
+	char why[160];
+	char *at;
+
+	(void)state;
+	assert_int_equal(add(mem, 0, PAGE, UVA, 0, guest_file(PAGE), why), 0);
+	at = guest_region_map(mem, &mem->regions[0]);
+	assert_non_null(at);
+	assert_ptr_equal(guest_region_map(mem, &mem->regions[0]), at);
+	assert_int_equal(n_mappings("/memfd:" GUEST_FILE_NAME), 1);
+	guest_mem_free(mem);
+	assert_int_equal(n_mappings("/memfd:" GUEST_FILE_NAME), 0);
+}
+
 static void test_race(void **state)
 {
 	struct race race = { .mem = memory() };
@@ -652,6 +669,7 @@ int main(void)
 		cmocka_unit_test(test_cannot_map),
 		cmocka_unit_test(test_hugetlb),
 		cmocka_unit_test(test_foreign_faults),
+		cmocka_unit_test(test_second),
 		cmocka_unit_test(test_race),
 		cmocka_unit_test(test_fault_race),
 	};

@@ -344,6 +344,24 @@ static void test_repeated(void **state)
 
 /* ---- changes while rings run ---- */
 
+static void test_features_again(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_up(&rig);
+	rig_go(&rig);
+	rig.rings[1].taken = 3;
+	rig_features(&rig, 0);
+	assert_int_equal(rig.rings[1].n_starts, 1);
+	rig_features(&rig, FRONT_F_LOG_ALL);
+	assert_int_equal(rig.rings[1].n_starts, 2);
+	assert_true(rig.rings[1].last.features & VHOST_LOG_ALL);
+	assert_int_equal(rig.rings[1].last.base, 3);
+	assert_true(rig.rings[1].enabled);
+	rig_down(&rig);
+}
+
 static void test_table_again(void **state)
 {
 	struct front_msg msg = rig_msg(FRONT_SET_MEM_TABLE, 8 + 64);
@@ -649,6 +667,7 @@ int main(void)
 		cmocka_unit_test(test_rarp),
 		cmocka_unit_test(test_call_fd),
 		cmocka_unit_test(test_repeated),
+		cmocka_unit_test(test_features_again),
 		cmocka_unit_test(test_table_again),
 		cmocka_unit_test(test_memory_slots),
 		cmocka_unit_test(test_log),

@@ -1050,6 +1050,32 @@ static void test_log_too_small_now(void **state)
 	rig_down(&rig);
 }
 
+/* Descriptors that come with each byte: eight are kept, the next is closed. */
+static void test_fds_with_pieces(void **state)
+{
+	struct front_msg msg = rig_msg(FRONT_SET_MEM_TABLE, 264);
+	uint32_t n_fds = guest_files_open();
+	struct rig rig;
+	int fd;
+
+	(void)state;
+	rig_up(&rig);
+	rig_negotiate(&rig);
+	msg.table.n_regions = 8;
+	fd = rig_eventfd();
+	for (int i = 0; i < 9; i++) {
+		assert_int_equal(rig.info.state, VHOST_STATE_NEGOTIATING);
+		rig_send_bytes(&rig, (char *)&msg + i, 1, &fd, 1);
+		rig_run(&rig);
+	}
+	close(fd);
+	assert_int_equal(rig.info.state, VHOST_STATE_WAITING);
+	assert_string_equal(rig.info.why,
+			    "more than 8 file descriptors with one message");
+	rig_down(&rig);
+	assert_int_equal(guest_files_open(), n_fds);
+}
+
 static void test_start_refused(void **state)
 {
 	struct rig rig;
@@ -1106,6 +1132,7 @@ int main(void)
 		cmocka_unit_test(test_used_log),
 		cmocka_unit_test(test_log_wraps),
 		cmocka_unit_test(test_log_too_small_now),
+		cmocka_unit_test(test_fds_with_pieces),
 		cmocka_unit_test(test_start_refused),
 		cmocka_unit_test(test_no_reader),
 		cmocka_unit_test(test_gone_reader),
