@@ -394,5 +394,6 @@ int pair_write(struct vhost_pair *pair, const struct virtio_net_hdr *hdr,
 		*num_buffers[1] = (uint8_t)(n >> 8);
 	}
 	virtq_advance(vq, (uint16_t)n);
+	virtq_count(vq, len);
 	return 0;
 }

@@ -115,8 +115,11 @@ uint32_t pair_pieces(const struct vhost_pair *pair,
 /* Takes the packet that was looked at. */
 static inline void pair_take(struct vhost_pair *pair)
 {
+	uint32_t len = pair->chain.len;
+
 	virtq_put_used(&pair->tx, 0, pair->chain.head, 0);
 	virtq_advance(&pair->tx, 1);
+	virtq_count(&pair->tx, len > pair->hdr_len ? len - pair->hdr_len : 0);
 }
 
 /* ---- to the guest; holding rx_lock ---- */

@@ -231,7 +231,7 @@ void virtq_call(struct virtq *vq)
 {
 	uint64_t one = 1;
 
-	vq->n_calls++;
+	__atomic_store_n(&vq->n_calls, vq->n_calls + 1, __ATOMIC_RELAXED);
 	if (vq->call_fd < 0)
 		return;
 	if (write(vq->call_fd, &one, sizeof(one)) < 0 && errno == EINTR)
@@ -252,6 +252,8 @@ static void log_event(struct virtq *vq, uint64_t offset)
 
 void virtq_kicks_on(struct virtq *vq)
 {
+	__atomic_store_n(&vq->n_kicks_armed, vq->n_kicks_armed + 1,
+			 __ATOMIC_RELAXED);
 	if (vq->event_idx) {
 		__atomic_store_n(avail_event(vq), vq->seen_avail,
 				 __ATOMIC_RELAXED);

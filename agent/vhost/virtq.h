@@ -114,6 +114,13 @@ static inline void virtq_advance(struct virtq *vq, uint16_t n)
 	vq->next_used = (uint16_t)(vq->next_used + n);
 }
 
+/* Counts a packet of @bytes. */
+static inline void virtq_count(struct virtq *vq, uint32_t bytes)
+{
+	__atomic_store_n(&vq->n_packets, vq->n_packets + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&vq->n_bytes, vq->n_bytes + bytes, __ATOMIC_RELAXED);
+}
+
 /* Shows the guest what was used. */
 void virtq_log_used(struct virtq *vq);
 static inline void virtq_publish(struct virtq *vq)
