@@ -9,6 +9,7 @@
 
 #include "base/base.h"
 #include "base/log.h"
+#include "control/bypass.h"
 #include "control/guests.h"
 #include "control/lifecycle.h"
 #include "control/networks.h"
@@ -451,6 +452,8 @@ int lifecycle_show(struct agent *agent, struct port *port)
 	}
 	if (port->kind == PORT_UPLINK)
 		shares_open_all(agent, port);
+	if (port->vhost)
+		bypass_apply(agent);
 	return 0;
 }
 
@@ -534,6 +537,9 @@ void lifecycle_hide(struct agent *agent, struct port *port,
 	lifecycle_write(agent, port);
 	if (!was_visible)
 		return;
+	/* ... or past the switch ... */
+	if (port->vhost)
+		bypass_apply(agent);
 	if (port->kind == PORT_UPLINK)
 		shares_close_all(agent, port);
 	else

@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "control/agent.h"
+#include "control/bypass.h"
 #include "control/lifecycle.h"
 #include "control/networks.h"
 #include "control/shares.h"
@@ -283,7 +284,9 @@ static int change_vm(struct agent *agent, struct port *port,
 		networks_forget_learned(agent, port);
 	if (!err && in_place)
 		err = lifecycle_resize(agent, port);
-	if (!err && (in_place || port->state != PORT_STATE_UP))
+	/* A guest that has not come yet is waited for by what was. */
+	if (!err && (in_place || (port->state != PORT_STATE_UP &&
+				  new->device.type != DEVICE_VHOST_USER)))
 		return lifecycle_write(agent, port);
 	if (!err || err == -EINVAL)
 		err = restart(agent, port,
@@ -420,6 +423,7 @@ static int apply(struct agent *agent, struct config *from, struct config *to,
 		ret = ret ? ret : one;
 		agent_beat(agent);
 	}
+	bypass_apply(agent);
 	return ret;
 }
 

@@ -438,6 +438,7 @@ static void test_vhost(void **state)
 				"{type: vhost-user, socket: %s%s}%s}\n";
 	static struct agent agent;
 	char from[512], to[512], text[300];
+	struct port *port;
 
 	(void)state;
 	snprintf(from, sizeof(from), fmt, "/s", "", "");
@@ -461,6 +462,16 @@ static void test_vhost(void **state)
 		assert_int_equal(n_restored, 0);
 		stop(&agent);
 	}
+	/* Whoever waits for a front-end has to wait for another one. */
+	start(&agent, parse(from));
+	port = agent.ports[3];
+	assert_string_equal(port->name, "q");
+	port->state = PORT_STATE_ABSENT;
+	snprintf(to, sizeof(to), fmt, "/s", ", mode: server", "");
+	assert_int_equal(reload(&agent, to, text, sizeof(text)), 0);
+	assert_int_equal(n_downs, 1);
+	assert_matches(&agent, true);
+	stop(&agent);
 	/* Another socket is another port. */
 	start(&agent, parse(from));
 	snprintf(to, sizeof(to), fmt, "/s2", "", "");
