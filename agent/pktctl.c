@@ -38,6 +38,8 @@ static void usage(FILE *out)
 		"  queue show [PORT]       the AF_XDP queues\n"
 		"  worker show [NUMBER]    the threads that forward\n"
 		"  fdb show [PORT]         the forwarding table\n"
+		"  bypass show [VM]        pairs of VMs whose packets pass the switch by\n"
+		"  bypass off|on VM        have all of a VM's packets go through it, or no longer\n"
 		"  counters show [PORT]    what became of packets, and what to do about it\n"
 		"  reload                  read the configuration again\n"
 		"  log level [LEVEL]       show or set: error, warning, info, debug\n"
@@ -45,7 +47,8 @@ static void usage(FILE *out)
 		"\n"
 		"  -j, --json              print the answer's data as JSON\n"
 		"  -w, --watch [SECONDS]   repeat with rates, every second or so often\n"
-		"  -a, --all               counters: also those that are zero\n"
+		"  -a, --all               counters: also those that are zero; bypass: also\n"
+		"                          pairs that no rule names\n"
 		"  -s, --socket SOCKET     the agent's control socket (default: $PKTCTL_SOCKET,\n"
 		"                          or " DEFAULT_SOCKET ")\n"
 		"  -V, --version           print this program's version\n"
@@ -74,6 +77,13 @@ static bool parse_seconds(const char *text, double *ret_seconds)
 	return true;
 }
 
+/* bypass on, bypass off */
+static bool is_switch(char **words, int n)
+{
+	return n > 1 && !strcmp(words[0], "bypass") &&
+	       (!strcmp(words[1], "on") || !strcmp(words[1], "off"));
+}
+
 /* The words that are no options: OBJECT VERB [NAME]. */
 static int parse_words(struct command *command, char **words, int n)
 {
@@ -87,6 +97,11 @@ static int parse_words(struct command *command, char **words, int n)
 		q->object = "agent";
 		q->verb = words[0];
 		n_max = 1;
+	} else if (is_switch(words, n)) {
+		if (n < 3)
+			return fail_usage("of which VM?", words[1]);
+		q->verb = words[1];
+		n_max = 3;
 	} else if (view_known(words[0])) {
 		if (n > 1 && strcmp(words[1], "show"))
 			return fail_usage("there is only show", words[1]);
@@ -103,10 +118,11 @@ static int parse_words(struct command *command, char **words, int n)
 	if (n > n_max)
 		return fail_usage("one word too many", words[n_max]);
 	q->name = n > 2 ? words[2] : NULL;
-	if (command->watch_s > 0 && !view_known(q->object))
+	if (command->watch_s > 0 && strcmp(q->verb, "show"))
 		return fail_usage("cannot be watched", words[0]);
-	if (q->all && strcmp(q->object, "counters"))
-		return fail_usage("only for counters", "--all");
+	if (q->all && strcmp(q->object, "counters") &&
+	    strcmp(q->object, "bypass"))
+		return fail_usage("only for counters and bypass", "--all");
 	return EXIT_OK;
 }
 
@@ -183,15 +199,15 @@ static void print_answer(const struct command *command, const json_t *answer,
 			   command->watch_s > 0 ? JSON_COMPACT
 						: JSON_INDENT(2));
 		putchar('\n');
-	} else if (view_known(q->object)) {
+	} else if (!strcmp(q->verb, "show")) {
 		view_show(&view, q->object);
 	} else if (!strcmp(q->verb, "version")) {
 		puts("pktctl " PKTAGENT_VERSION);
 		view_version(&view);
-	} else if (!strcmp(q->verb, "reload")) {
-		puts(view_string(data, "summary"));
-	} else {
+	} else if (!strcmp(q->verb, "level")) {
 		puts(view_string(data, "level"));
+	} else {
+		puts(view_string(data, "summary"));
 	}
 }
 

@@ -11,13 +11,10 @@ static const struct {
 	const char *object;
 	void (*show)(const struct view *view);
 } views[] = {
-	{ "vm", view_vms },
-	{ "port", view_ports },
-	{ "pool", view_pools },
-	{ "queue", view_queues },
-	{ "worker", view_workers },
-	{ "fdb", view_fdb },
-	{ "counters", view_counters },
+	{ "vm", view_vms },	    { "port", view_ports },
+	{ "pool", view_pools },	    { "queue", view_queues },
+	{ "worker", view_workers }, { "fdb", view_fdb },
+	{ "bypass", view_bypass },  { "counters", view_counters },
 };
 
 bool view_known(const char *object)
@@ -89,6 +86,21 @@ const char *view_string(const json_t *obj, const char *path)
 bool view_bool(const json_t *obj, const char *path)
 {
 	return json_is_true(view_member(obj, path));
+}
+
+void view_list_note(struct table *t, const char *title, const json_t *array)
+{
+	char line[1024];
+	size_t n = json_array_size(array), len = 0;
+
+	for (size_t i = 0; i < n && len < sizeof(line); i++) {
+		const char *text = json_string_value(json_array_get(array, i));
+
+		len += (size_t)snprintf(line + len, sizeof(line) - len, "%s%s",
+					i ? ", " : "", text ? text : "");
+	}
+	if (n)
+		table_note(t, "%s %s", title, line);
 }
 
 /* ---- differences ---- */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The agent's answers for people. view.c has what all views share, and the
- * table of views; view_ports.c and view_frames.c have the views themselves.
+ * table of views; view_ports.c, view_frames.c and view_vhost.c have the views
+ * themselves.
  *
  * An answer that lacks a member, or has another type there, is shown with a
  * zero or nothing: an older or newer agent is no reason to fail.
@@ -52,12 +53,18 @@ const json_t *view_find_before(const struct view *view, const char *list,
 double view_rate(const struct view *view, const json_t *now,
 		 const json_t *before, const char *path);
 
+/* Notes on what only the vhost-user VM @vm has. */
+void view_vhost_notes(struct table *t, const json_t *vm);
+/* A line of a list of words: "@title a, b, c", or nothing if it is empty. */
+void view_list_note(struct table *t, const char *title, const json_t *array);
+
 void view_vms(const struct view *view);
 void view_ports(const struct view *view);
 void view_pools(const struct view *view);
 void view_queues(const struct view *view);
 void view_workers(const struct view *view);
 void view_fdb(const struct view *view);
+void view_bypass(const struct view *view);
 void view_counters(const struct view *view);
 
 #endif

@@ -49,7 +49,9 @@ static void notes_common(struct table *t, const json_t *obj)
 	const json_t *reasons = view_member(obj, "drops.reasons");
 	size_t n = json_array_size(reasons);
 
-	if (view_string(obj, "why")[0])
+	/* Of a vhost-user VM it has been said. */
+	if (view_string(obj, "why")[0] &&
+	    strcmp(view_string(obj, "why"), view_string(obj, "vhost.why")))
 		table_note(t, "%s: %s", view_string(obj, "state"),
 			   view_string(obj, "why"));
 	if (strcmp(view_string(obj, "way.asked"), view_string(obj, "way.got")))
@@ -67,21 +69,6 @@ static void notes_common(struct table *t, const json_t *obj)
 			   view_string(drop, "what"),
 			   view_string(drop, "advice"));
 	}
-}
-
-static void note_list(struct table *t, const char *title, const json_t *array)
-{
-	char line[1024];
-	size_t n = json_array_size(array), len = 0;
-
-	for (size_t i = 0; i < n && len < sizeof(line); i++) {
-		const char *text = json_string_value(json_array_get(array, i));
-
-		len += (size_t)snprintf(line + len, sizeof(line) - len, "%s%s",
-					i ? ", " : "", text ? text : "");
-	}
-	if (n)
-		table_note(t, "%s %s", title, line);
 }
 
 /* ---- vm ---- */
@@ -115,8 +102,9 @@ static void row_vm(struct table *t, const struct view *view, const json_t *vm)
 	cell_count(t, vm, "to_vm.packets");
 	cell_count(t, vm, "from_vm.packets");
 	cell_count(t, vm, "drops.packets");
-	note_list(t, "mac", view_member(vm, "macs"));
-	note_list(t, "addresses", view_member(vm, "addresses"));
+	view_list_note(t, "mac", view_member(vm, "macs"));
+	view_list_note(t, "addresses", view_member(vm, "addresses"));
+	view_vhost_notes(t, vm);
 	notes_common(t, vm);
 }
 

@@ -72,7 +72,7 @@ static int refresh(struct metrics *metrics)
 	if (ret)
 		return ret;
 	text = metrics_text(snap, &len);
-	free(snap);
+	snapshot_free(snap);
 	if (!text)
 		return -ENOMEM;
 	response = MHD_create_response_from_buffer(len, text,

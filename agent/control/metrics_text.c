@@ -114,9 +114,9 @@ static void put_port_info(FILE *out, const struct snapshot *snap)
 		fputs("\",driver=\"", out);
 		put_label(out, port->driver);
 		fprintf(out, "\",xdp=\"%s\",way=\"%s\"} 1\n",
-			port->state != PORT_STATE_UP ? "none"
-			: port->skb_mode	     ? "skb"
-						     : "native",
+			port->state != PORT_STATE_UP || sp->vhost ? "none"
+			: port->skb_mode			  ? "skb"
+								  : "native",
 			sp->way == WAY_KERNEL ? "kernel" : "agent");
 	}
 }
@@ -128,7 +128,7 @@ static uint64_t port_up(const struct snapshot_port *sp)
 
 static uint64_t port_carrier(const struct snapshot_port *sp)
 {
-	return sp->port->carrier;
+	return sp->vhost ? port_up(sp) : sp->port->carrier;
 }
 
 static uint64_t port_mtu(const struct snapshot_port *sp)
@@ -191,48 +191,156 @@ static uint64_t pool_out_limit(const struct snapshot_port *sp)
 	return sp->pool.out_max;
 }
 
-/* One value per port. */
+static uint64_t vhost_connected(const struct snapshot_port *sp)
+{
+	return sp->vhost->info.state != VHOST_STATE_WAITING;
+}
+
+static uint64_t vhost_connects(const struct snapshot_port *sp)
+{
+	return sp->vhost->info.n_connects;
+}
+
+static uint64_t vhost_refused(const struct snapshot_port *sp)
+{
+	return sp->vhost->info.n_refused;
+}
+
+static uint64_t vhost_mapped(const struct snapshot_port *sp)
+{
+	return sp->vhost->info.mem_mapped;
+}
+
+static uint64_t vhost_calls(const struct snapshot_port *sp)
+{
+	const struct snapshot_vhost *vhost = sp->vhost;
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < vhost->n_pairs; i++)
+		sum += vhost->pairs[i].to_guest.calls +
+		       vhost->pairs[i].from_guest.calls;
+	return sum;
+}
+
+static uint64_t vhost_kicks(const struct snapshot_port *sp)
+{
+	const struct snapshot_vhost *vhost = sp->vhost;
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < vhost->n_pairs; i++)
+		sum += vhost->pairs[i].to_guest.kicks +
+		       vhost->pairs[i].from_guest.kicks;
+	return sum;
+}
+
+static uint64_t vhost_no_room(const struct snapshot_port *sp)
+{
+	const struct snapshot_vhost *vhost = sp->vhost;
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < vhost->n_pairs; i++)
+		sum += vhost->pairs[i].no_room;
+	return sum;
+}
+
+static uint64_t vhost_merged(const struct snapshot_port *sp)
+{
+	const struct snapshot_vhost *vhost = sp->vhost;
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < vhost->n_pairs; i++)
+		sum += vhost->pairs[i].merged;
+	return sum;
+}
+
+static uint64_t vhost_bypassed_packets(const struct snapshot_port *sp)
+{
+	return sp->vhost->bypassed.packets;
+}
+
+static uint64_t vhost_bypassed_bytes(const struct snapshot_port *sp)
+{
+	return sp->vhost->bypassed.bytes;
+}
+
+/* One value per port that has it. */
 static const struct port_family {
 	const char *name, *type, *help;
-	bool needs_link;
+	enum { FOR_ALL, FOR_LINK, FOR_VHOST } which;
 	uint64_t (*value)(const struct snapshot_port *sp);
 } port_families[] = {
-	{ "port_up", "gauge", "1 if the port is up.", false, port_up },
+	{ "port_up", "gauge", "1 if the port is up.", FOR_ALL, port_up },
 	{ "port_carrier", "gauge",
-	  "1 if there is somebody at the device's other end.", false,
+	  "1 if there is somebody at the device's other end.", FOR_ALL,
 	  port_carrier },
-	{ "port_mtu_bytes", "gauge", "The device's MTU.", false, port_mtu },
+	{ "port_mtu_bytes", "gauge", "The device's MTU.", FOR_ALL, port_mtu },
 	{ "port_learned_entries", "gauge",
-	  "Forwarding entries learned on the port.", false, port_learned },
+	  "Forwarding entries learned on the port.", FOR_ALL, port_learned },
 	{ "port_receive_packets_total", "counter",
-	  "Packets the host received from the device, by the kernel's count.",
-	  true, link_rx_packets },
+	  "Packets the host received from the device, by the kernel's count, or from a vhost-user guest.",
+	  FOR_LINK, link_rx_packets },
 	{ "port_receive_bytes_total", "counter",
-	  "Bytes the host received from the device, by the kernel's count.",
-	  true, link_rx_bytes },
+	  "Bytes the host received from the device, by the kernel's count, or from a vhost-user guest.",
+	  FOR_LINK, link_rx_bytes },
 	{ "port_transmit_packets_total", "counter",
-	  "Packets the host sent to the device, by the kernel's count.", true,
-	  link_tx_packets },
+	  "Packets the host sent to the device, by the kernel's count, or to a vhost-user guest.",
+	  FOR_LINK, link_tx_packets },
 	{ "port_transmit_bytes_total", "counter",
-	  "Bytes the host sent to the device, by the kernel's count.", true,
-	  link_tx_bytes },
+	  "Bytes the host sent to the device, by the kernel's count, or to a vhost-user guest.",
+	  FOR_LINK, link_tx_bytes },
 	{ "pool_limit_frames", "gauge", "Packet buffers the port may have.",
-	  false, pool_size },
+	  FOR_ALL, pool_size },
 	{ "pool_posted_frames", "gauge",
-	  "Packet buffers on the port's own queues.", false, pool_posted },
+	  "Packet buffers on the port's own queues.", FOR_ALL, pool_posted },
 	{ "pool_receive_frames", "gauge",
-	  "Packet buffers received for the port and not read yet.", false,
+	  "Packet buffers received for the port and not read yet.", FOR_ALL,
 	  pool_rx_used },
 	{ "pool_receive_limit_frames", "gauge",
 	  "Packet buffers that may be received for the port and not read yet.",
-	  false, pool_rx_limit },
+	  FOR_ALL, pool_rx_limit },
 	{ "pool_out_frames", "gauge",
-	  "Packet buffers on their way out of the port.", false,
+	  "Packet buffers on their way out of the port.", FOR_ALL,
 	  pool_out_used },
 	{ "pool_out_limit_frames", "gauge",
-	  "Packet buffers that may be on their way out of the port.", false,
+	  "Packet buffers that may be on their way out of the port.", FOR_ALL,
 	  pool_out_limit },
+	{ "vhost_connected", "gauge",
+	  "1 if a front-end (QEMU) of the VM is connected.", FOR_VHOST,
+	  vhost_connected },
+	{ "vhost_connects_total", "counter",
+	  "Connections with front-ends since the port was set up.", FOR_VHOST,
+	  vhost_connects },
+	{ "vhost_refused_total", "counter",
+	  "Connections that the agent ended: see pktctl vm show for the last.",
+	  FOR_VHOST, vhost_refused },
+	{ "vhost_mapped_bytes", "gauge", "Guest memory that the agent maps.",
+	  FOR_VHOST, vhost_mapped },
+	{ "vhost_calls_total", "counter", "Calls (interrupts) of the guest.",
+	  FOR_VHOST, vhost_calls },
+	{ "vhost_kicks_total", "counter",
+	  "Times the agent asked the guest for a kick before it slept.",
+	  FOR_VHOST, vhost_kicks },
+	{ "vhost_no_buffer_total", "counter",
+	  "Times packets waited because the guest had no buffer for them.",
+	  FOR_VHOST, vhost_no_room },
+	{ "vhost_merged_segments_total", "counter",
+	  "TCP segments merged into others for the guest.", FOR_VHOST,
+	  vhost_merged },
+	{ "vhost_bypassed_packets_total", "counter",
+	  "Packets from the guest straight to other guests.", FOR_VHOST,
+	  vhost_bypassed_packets },
+	{ "vhost_bypassed_bytes_total", "counter",
+	  "Bytes from the guest straight to other guests.", FOR_VHOST,
+	  vhost_bypassed_bytes },
 };
+
+static bool has_family(const struct snapshot_port *sp,
+		       const struct port_family *pf)
+{
+	return pf->which == FOR_ALL ||
+	       (pf->which == FOR_LINK && sp->has_link) ||
+	       (pf->which == FOR_VHOST && sp->vhost);
+}
 
 static void put_ports(FILE *out, const struct snapshot *snap)
 {
@@ -244,7 +352,7 @@ static void put_ports(FILE *out, const struct snapshot *snap)
 		for (uint32_t i = 0; i < snap->n_ports; i++) {
 			const struct snapshot_port *sp = &snap->ports[i];
 
-			if (!pf->needs_link || sp->has_link)
+			if (has_family(sp, pf))
 				put_port(out, pf->name, sp->port,
 					 pf->value(sp));
 		}

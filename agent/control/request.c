@@ -9,6 +9,7 @@
 
 #include "base/base.h"
 #include "base/log.h"
+#include "control/bypass.h"
 #include "control/request.h"
 #include "control/status.h"
 #include "control/status_list.h"
@@ -105,6 +106,43 @@ static int do_level(struct request *req)
 			   one_text("level", log_level_name(log_get_level())));
 }
 
+/* "on" or "off": the VM's packets may pass the switch by, or not. */
+static int do_bypass(struct request *req)
+{
+	const char *name = req->query.name;
+	struct port *port;
+	char text[96];
+	int ret;
+
+	if (!name) {
+		snprintf(req->err, sizeof(req->err), "bypass %s needs a VM",
+			 req->verb);
+		return -EINVAL;
+	}
+	if (!req->peer->may_command)
+		return refuse(req, "switching the bypass");
+	port = agent_find_port(req->env->agent, name);
+	ret = port ? bypass_hold(req->env->agent, port,
+				 !strcmp(req->verb, "off"))
+		   : -EINVAL;
+	if (ret) {
+		snprintf(
+			req->err, sizeof(req->err),
+			ret == -EINVAL
+				? "%.64s: no such vhost-user VM; pktctl vm show lists them"
+				: "%.64s: not set up now; see pktctl vm show",
+			name);
+		return ret;
+	}
+	log_info("%s: bypass switched %s by user %u, process %d", port->name,
+		 req->verb, (unsigned int)req->peer->uid, (int)req->peer->pid);
+	snprintf(text, sizeof(text), "%s: %s", port->name,
+		 strcmp(req->verb, "off")
+			 ? "the rules of bypass hold again"
+			 : "all its packets go through the switch");
+	return answer_with(req, one_text("summary", text));
+}
+
 static const struct verb {
 	const char *object;
 	const char *verb;
@@ -114,6 +152,8 @@ static const struct verb {
 	{ "agent", "version", false, do_version },
 	{ "agent", "reload", false, do_reload },
 	{ "log", "level", true, do_level },
+	{ "bypass", "on", true, do_bypass },
+	{ "bypass", "off", true, do_bypass },
 };
 
 static int dispatch(struct request *req)
@@ -141,7 +181,7 @@ static int dispatch(struct request *req)
 	else
 		snprintf(
 			req->err, sizeof(req->err),
-			"%.64s: no such object; there are vm, port, pool, queue, worker, fdb, counters, agent and log",
+			"%.64s: no such object; there are vm, port, pool, queue, worker, fdb, bypass, counters, agent and log",
 			object);
 	return -EINVAL;
 }

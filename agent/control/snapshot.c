@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "control/snapshot.h"
+#include "control/snapshot_private.h"
 
 #define KIND_GOOD false
 #define KIND_DROP true
@@ -28,8 +28,8 @@ uint64_t snapshot_drops(const struct port_counters *counters)
 	return sum;
 }
 
-static void read_port(struct agent *agent, unsigned int what,
-		      struct mnl_socket *sock, struct snapshot_port *sp)
+static int read_port(struct agent *agent, unsigned int what,
+		     struct mnl_socket *sock, struct snapshot_port *sp)
 {
 	const struct port *port = sp->port;
 
@@ -41,6 +41,16 @@ static void read_port(struct agent *agent, unsigned int what,
 		agent_port_pool(agent, port, &sp->pool);
 	if (sock && port->ifindex)
 		sp->has_link = !link_stats_get(sock, port->ifindex, &sp->link);
+	if (what & SNAPSHOT_VHOST && port->vhost)
+		return snapshot_read_vhost(port->vhost, sp);
+	return 0;
+}
+
+void snapshot_free(struct snapshot *snap)
+{
+	for (uint32_t i = 0; snap && i < snap->n_ports; i++)
+		free(snap->ports[i].vhost);
+	free(snap);
 }
 
 int snapshot_take(struct agent *agent, const struct port *only,
@@ -49,6 +59,7 @@ int snapshot_take(struct agent *agent, const struct port *only,
 	struct mnl_socket *sock = NULL;
 	struct snapshot *snap;
 	uint32_t n = 0;
+	int ret = 0;
 
 	for (uint32_t i = 0; i < PKT_MAX_PORTS; i++)
 		n += agent->ports[i] && (!only || agent->ports[i] == only);
@@ -61,13 +72,18 @@ int snapshot_take(struct agent *agent, const struct port *only,
 		agent_count_frames(agent, &snap->frames);
 	if (n && what & SNAPSHOT_LINKS)
 		sock = link_stats_open();
-	for (uint32_t i = 0; i < PKT_MAX_PORTS; i++) {
+	for (uint32_t i = 0; i < PKT_MAX_PORTS && !ret; i++) {
 		if (!agent->ports[i] || (only && agent->ports[i] != only))
 			continue;
 		snap->ports[snap->n_ports].port = agent->ports[i];
-		read_port(agent, what, sock, &snap->ports[snap->n_ports++]);
+		ret = read_port(agent, what, sock,
+				&snap->ports[snap->n_ports++]);
 	}
 	link_stats_close(sock);
+	if (ret) {
+		snapshot_free(snap);
+		return ret;
+	}
 	*ret_snapshot = snap;
 	return 0;
 }

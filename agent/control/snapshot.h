@@ -16,21 +16,53 @@
 
 #include "base/linkstats.h"
 #include "control/agent.h"
+#include "vhost/session.h"
 
 /* What to read besides what is in memory anyway. */
 #define SNAPSHOT_COUNTERS	0x01	/* a system call or more per port */
 #define SNAPSHOT_LINKS		0x02	/* one per port */
 #define SNAPSHOT_POOLS		0x04
 #define SNAPSHOT_FRAMES		0x08	/* a walk through the ledger */
-#define SNAPSHOT_ALL		0x0f
+#define SNAPSHOT_VHOST		0x10
+#define SNAPSHOT_ALL		0x1f
+
+/* A ring of a guest. */
+struct snapshot_ring {
+	bool running, enabled;
+	uint32_t size;			/* entries; 0 = it never ran */
+	uint32_t fill;			/* that the guest has made available */
+	uint64_t packets, bytes;
+	uint64_t calls, kicks;		/* of the guest, and asked for */
+};
+
+/* A queue pair of a guest. */
+struct snapshot_pair {
+	uint32_t worker;
+	struct snapshot_ring to_guest, from_guest;
+	uint64_t copied_in, copied_out;	/* packets to frames, from frames */
+	uint64_t merged;		/* segments merged into others */
+	uint64_t no_room;		/* times the guest had no buffer */
+};
+
+/* A vhost-user VM. */
+struct snapshot_vhost {
+	struct vhost_info info;
+	struct counter bypassed;	/* from it straight to other guests */
+	uint32_t n_pairs;
+	struct snapshot_pair pairs[VHOST_MAX_PAIRS];
+};
 
 struct snapshot_port {
 	const struct port *port;	/* borrowed */
 	enum config_way way;		/* in force */
 	struct port_counters counters;	/* zero if they cannot be read */
 	struct agent_pool pool;
-	bool has_link;			/* the device is there */
+	/* What the kernel counted of the device, if that is there; of a
+	 * vhost-user VM: what its rings counted. */
+	bool has_link;
 	struct link_stats link;
+	struct snapshot_vhost *vhost;	/* owned; NULL: no vhost-user VM, or not
+					 * asked for */
 };
 
 struct snapshot {
@@ -41,10 +73,13 @@ struct snapshot {
 	struct snapshot_port ports[];	/* by slot */
 };
 
-/* Reads all ports, or @only one. The caller frees *ret_snapshot with free(), and
- * uses it before any port can go. 0 or -ENOMEM. */
+/* Reads all ports, or @only one. The caller frees *ret_snapshot with
+ * snapshot_free(), and uses it before any port can go. 0 or -ENOMEM. */
 int snapshot_take(struct agent *agent, const struct port *only,
 		  unsigned int what, struct snapshot **ret_snapshot);
+
+/* NULL is allowed. */
+void snapshot_free(struct snapshot *snapshot);
 
 /* The counter of @reason in @counters. */
 static inline const struct counter *

@@ -125,7 +125,8 @@ static json_t *way(const struct snapshot_port *sp)
 {
 	json_t *obj = json_object();
 
-	set_text(obj, "asked", way_name(sp->port->way));
+	/* There is nothing of a guest that the kernel could forward to. */
+	set_text(obj, "asked", way_name(sp->vhost ? sp->way : sp->port->way));
 	set_text(obj, "got", way_name(sp->way));
 	set_text(obj, "why", sp->port->way_why);
 	return obj;
@@ -161,11 +162,14 @@ static json_t *drops(const struct port_counters *counters)
 	return obj;
 }
 
-static const char *state_why(const struct port *port)
+static const char *state_why(const struct snapshot_port *sp)
 {
+	const struct port *port = sp->port;
+
 	if (port->state != PORT_STATE_UP)
 		return port->why;
-	if (port->carrier)
+	/* A guest's port is up when there is a guest. */
+	if (port->carrier || sp->vhost)
 		return "";
 	return strcmp(port->driver, "tun")
 		       ? "but the device has no carrier: its other end is down"
@@ -179,8 +183,8 @@ static void set_common(json_t *obj, const struct snapshot_port *sp)
 
 	set_text(obj, "name", port->name);
 	set_text(obj, "state", state_name(port->state));
-	set_text(obj, "why", state_why(port));
-	set_text(obj, "device", port->ifname);
+	set_text(obj, "why", state_why(sp));
+	set_text(obj, "device", sp->vhost ? "vhost-user" : port->ifname);
 	set(obj, "way", way(sp));
 }
 
@@ -208,6 +212,7 @@ json_t *status_vm(const struct snapshot_port *sp)
 	set(obj, "from_vm",
 	    packets_bytes(sp->link.rx_packets, sp->link.rx_bytes));
 	set(obj, "drops", drops(&sp->counters));
+	set(obj, "vhost", sp->vhost ? status_vhost(sp) : json_null());
 	return obj;
 }
 
@@ -247,7 +252,7 @@ json_t *status_port(const struct snapshot_port *sp)
 	set_number(obj, "ifindex", (uint64_t)port->ifindex);
 	set(obj, "mac", mac_text(port->mac));
 	set_number(obj, "mtu", port->mtu);
-	if (up)
+	if (up && !sp->vhost)
 		set_text(obj, "xdp", port->skb_mode ? "skb" : "native");
 	else
 		set(obj, "xdp", json_null());

@@ -13,6 +13,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "control/bypass.h"
 #include "control/snapshot.h"
 #include "switching/worker.h"
 
@@ -20,6 +21,8 @@
 json_t *status_text(const char *text);
 
 json_t *status_vm(const struct snapshot_port *sp);
+/* What only a vhost-user VM has, which @sp must be. */
+json_t *status_vhost(const struct snapshot_port *sp);
 json_t *status_port(const struct snapshot_port *sp);
 /* Whether the arena got its hugepages: {asked, got, why}. */
 json_t *status_hugepages(const struct agent *agent);
@@ -34,6 +37,11 @@ json_t *status_worker(const struct worker *worker);
 void status_fdb(FILE *out, const struct fdb_key *key,
 		const struct fdb_entry *entry, const char *port,
 		uint32_t now_s);
+/* A pair of vhost-user VMs, written as text because there may be 57360. @from
+ * and @to: their names, as JSON. @rules: of the configuration. */
+void status_bypass(FILE *out, const char *from, const char *to,
+		   uint16_t network, const struct bypass_info *info,
+		   const struct config_bypass *rules);
 json_t *status_counter(const char *port, enum pkt_reason reason,
 		       const struct counter *counter);
 json_t *status_version(const struct agent *agent, uint64_t now);

@@ -79,7 +79,8 @@ static json_t *list_workers(const struct list *list)
 	return array;
 }
 
-struct fdb_list {
+/* Lists that are written as text, entry by entry. */
+struct text_list {
 	const struct list *list;
 	FILE *out;
 	uint32_t n;
@@ -87,9 +88,9 @@ struct fdb_list {
 	char *names[PKT_MAX_PORTS]; /* owned: as JSON, when first met */
 };
 
-static const char *port_json(struct fdb_list *fl, const struct port *port)
+static const char *port_json(struct text_list *tl, const struct port *port)
 {
-	char **name = &fl->names[port ? port->slot : 0];
+	char **name = &tl->names[port ? port->slot : 0];
 	json_t *text;
 
 	if (!*name) {
@@ -104,42 +105,77 @@ static const char *port_json(struct fdb_list *fl, const struct port *port)
 static bool list_entry(const struct fdb_key *key, const struct fdb_entry *entry,
 		       void *arg)
 {
-	struct fdb_list *fl = arg;
-	struct agent *agent = fl->list->agent;
+	struct text_list *tl = arg;
+	struct agent *agent = tl->list->agent;
 	const struct port *port =
 		entry->port < PKT_MAX_PORTS ? agent->ports[entry->port] : NULL;
 	struct fdb_entry latest = *entry;
 	uint32_t seen_s;
 
-	if (fl->list->only && port != fl->list->only)
+	if (tl->list->only && port != tl->list->only)
 		return false;
 	if (!(entry->flags & FDB_F_STATIC) &&
 	    !datapath_fdb_seen(agent->dp, key, &seen_s))
 		latest.seen_s = max_u32(latest.seen_s, seen_s);
-	if (fl->n++)
-		fputc(',', fl->out);
-	status_fdb(fl->out, key, &latest, port_json(fl, port), fl->now_s);
+	if (tl->n++)
+		fputc(',', tl->out);
+	status_fdb(tl->out, key, &latest, port_json(tl, port), tl->now_s);
 	return false;
 }
 
-static char *list_fdb(const struct list *list)
+static void list_fdb(struct text_list *tl)
 {
-	struct fdb_list fl = {
-		.list = list,
-		.now_s = (uint32_t)(list->snap->now_ns / NS_PER_SEC),
-	};
+	tl->now_s = (uint32_t)(tl->list->snap->now_ns / NS_PER_SEC);
+	fdb_each(tl->list->agent->vs.fdb, list_entry, tl);
+}
+
+/* Without a name, and if not all are wanted: pairs that a rule names, and those
+ * that passed the switch by before. */
+static void list_pair(struct text_list *tl, const struct port *from,
+		      const struct port *to)
+{
+	const struct list *list = tl->list;
+	struct bypass_info info;
+
+	if (!bypass_is_pair(from, to))
+		return;
+	if (list->only && from != list->only && to != list->only)
+		return;
+	bypass_look(list->agent, from, to, &info);
+	if (info.state == BYPASS_OFF && !info.passed.packets && !list->only &&
+	    !list->query->all)
+		return;
+	if (tl->n++)
+		fputc(',', tl->out);
+	status_bypass(tl->out, port_json(tl, from), port_json(tl, to),
+		      from->vlan, &info, list->agent->config->bypass);
+}
+
+static void list_bypass(struct text_list *tl)
+{
+	struct port *const *ports = tl->list->agent->ports;
+
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++)
+		for (uint32_t j = 1; j < PKT_MAX_PORTS; j++)
+			list_pair(tl, ports[i], ports[j]);
+}
+
+static char *write_list(const struct list *list,
+			void (*write)(struct text_list *tl))
+{
+	struct text_list tl = { .list = list };
 	char *text = NULL;
 	size_t len;
 
-	fl.out = open_memstream(&text, &len);
-	if (!fl.out)
+	tl.out = open_memstream(&text, &len);
+	if (!tl.out)
 		return NULL;
-	fputc('[', fl.out);
-	fdb_each(list->agent->vs.fdb, list_entry, &fl);
-	fputc(']', fl.out);
+	fputc('[', tl.out);
+	write(&tl);
+	fputc(']', tl.out);
 	for (uint32_t i = 0; i < PKT_MAX_PORTS; i++)
-		free(fl.names[i]);
-	if (ferror(fl.out) | fclose(fl.out)) {
+		free(tl.names[i]);
+	if (ferror(tl.out) | fclose(tl.out)) {
 		free(text);
 		return NULL;
 	}
@@ -174,18 +210,24 @@ enum name_is { NAME_VM, NAME_PORT, NAME_WORKER };
 
 static const struct object {
 	const char *name;
-	enum name_is name_is;			  /* what NAME names */
-	unsigned int what;			  /* SNAPSHOT_* */
-	json_t *(*list)(const struct list *list); /* NULL: fdb */
+	enum name_is name_is; /* what NAME names */
+	unsigned int what;    /* SNAPSHOT_* */
+	json_t *(*list)(const struct list *list);
+	void (*write)(struct text_list *tl); /* the other, or this */
 } objects[] = {
-	{ "vm", NAME_VM, SNAPSHOT_COUNTERS | SNAPSHOT_LINKS | SNAPSHOT_POOLS,
-	  list_vms },
-	{ "port", NAME_PORT, SNAPSHOT_COUNTERS | SNAPSHOT_LINKS, list_ports },
-	{ "pool", NAME_PORT, SNAPSHOT_POOLS | SNAPSHOT_FRAMES, list_pools },
-	{ "queue", NAME_PORT, 0, list_queues },
-	{ "worker", NAME_WORKER, 0, list_workers },
-	{ "fdb", NAME_PORT, 0, NULL },
-	{ "counters", NAME_PORT, SNAPSHOT_COUNTERS, list_counters },
+	{ "vm", NAME_VM,
+	  SNAPSHOT_COUNTERS | SNAPSHOT_LINKS | SNAPSHOT_POOLS | SNAPSHOT_VHOST,
+	  list_vms, NULL },
+	{ "port", NAME_PORT,
+	  SNAPSHOT_COUNTERS | SNAPSHOT_LINKS | SNAPSHOT_VHOST, list_ports,
+	  NULL },
+	{ "pool", NAME_PORT, SNAPSHOT_POOLS | SNAPSHOT_FRAMES, list_pools,
+	  NULL },
+	{ "queue", NAME_PORT, 0, list_queues, NULL },
+	{ "worker", NAME_WORKER, 0, list_workers, NULL },
+	{ "fdb", NAME_PORT, 0, NULL, list_fdb },
+	{ "bypass", NAME_VM, 0, NULL, list_bypass },
+	{ "counters", NAME_PORT, SNAPSHOT_COUNTERS, list_counters, NULL },
 };
 
 static const struct object *find_object(const char *name)
@@ -244,8 +286,8 @@ static char *make_text(const struct object *object, const struct list *list)
 	json_t *data;
 	char *text;
 
-	if (!object->list)
-		return list_fdb(list);
+	if (object->write)
+		return write_list(list, object->write);
 	data = object->list(list);
 	text = json_dumps(data, JSON_COMPACT);
 	json_decref(data);
@@ -269,7 +311,7 @@ int status_list(struct agent *agent, const struct status_query *query,
 		return ret;
 	ret = snapshot_take(agent, list.only, object->what, &list.snap);
 	text = ret ? NULL : make_text(object, &list);
-	free(list.snap);
+	snapshot_free(list.snap);
 	if (!text) {
 		snprintf(err, err_size, "out of memory");
 		return -ENOMEM;

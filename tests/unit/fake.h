@@ -194,6 +194,54 @@ static inline struct fake *fake_new(void)
 	return fake;
 }
 
+/* Makes a vhost-user VM of the VM @i: one pair that runs, one that does not. */
+static inline struct snapshot_vhost *fake_vhost(struct fake *fake, uint32_t i)
+{
+	struct snapshot_port *sp = &fake->snap->ports[1 + i];
+	struct config_device *device = &fake->vms[i].device;
+	struct port *port = &fake->ports[1 + i];
+	struct snapshot_vhost *vhost = calloc(1, sizeof(*vhost));
+
+	if (!vhost)
+		abort();
+	device->type = DEVICE_VHOST_USER;
+	strcpy(device->vhost.socket, "/run/vm/a.sock");
+	device->vhost.call_packets = 1;
+	port->ifname[0] = '\0';
+	port->ifindex = 0;
+	port->way = WAY_KERNEL;
+	strcpy(port->driver, "vhost-user");
+	sp->vhost = vhost;
+	sp->way = WAY_AGENT;
+	sp->has_link = true;
+	vhost->info = (struct vhost_info){
+		.state = VHOST_STATE_RUNNING,
+		.features = 1ull << 32 | 1ull << 15 | 1ull << 0 | 1ull << 60,
+		.protocol_features = 1ull << 0 | 1ull << 3,
+		.peer_pid = 4711,
+		.peer_uid = 64055,
+		.guest_mtu = 1500,
+		.n_regions = 2,
+		.mem_size = 2147483648,
+		.mem_mapped = 1073741824,
+		.n_connects = 3,
+		.n_refused = 1,
+		.n_messages = 120,
+	};
+	vhost->bypassed = (struct counter){ 123456, 12345678 };
+	vhost->n_pairs = 2;
+	vhost->pairs[0] = (struct snapshot_pair){
+		.worker = 1,
+		.to_guest = { true, true, 256, 200, 1000, 64000, 30, 4 },
+		.from_guest = { true, true, 512, 1, 2000, 128000, 0, 50 },
+		.copied_in = 1900,
+		.copied_out = 1001,
+		.merged = 7,
+		.no_room = 2,
+	};
+	return vhost;
+}
+
 /* Gives the agent its worker, where nothing looks for a thread. */
 static inline void fake_add_worker(struct fake *fake)
 {
@@ -203,7 +251,7 @@ static inline void fake_add_worker(struct fake *fake)
 
 static inline void fake_free(struct fake *fake)
 {
-	free(fake->snap);
+	snapshot_free(fake->snap);
 	free(fake);
 }
 

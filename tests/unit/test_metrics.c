@@ -199,6 +199,7 @@ static void test_promtool(void **state)
 		skip();
 	}
 	fake_add_worker(fake);
+	fake_vhost(fake, 0);
 	text = make_text(fake);
 	out = popen("promtool check metrics >&2", "w");
 	assert_non_null(out);
@@ -213,6 +214,38 @@ static void test_promtool(void **state)
 	while (fgets(line, sizeof(line), out))
 		bad++;
 	assert_true(pclose(out) && bad);
+}
+
+static void test_vhost(void **state)
+{
+	static const char *const lines[] = {
+		"pktagent_port_info{port=\"web1\",kind=\"vm\",device=\"\",driver=\"vhost-user\",xdp=\"none\",way=\"agent\"} 1",
+		"pktagent_vhost_connected{port=\"web1\"} 1",
+		"pktagent_vhost_connects_total{port=\"web1\"} 3",
+		"pktagent_vhost_refused_total{port=\"web1\"} 1",
+		"pktagent_vhost_mapped_bytes{port=\"web1\"} 1073741824",
+		"pktagent_vhost_calls_total{port=\"web1\"} 30",
+		"pktagent_vhost_kicks_total{port=\"web1\"} 54",
+		"pktagent_vhost_no_buffer_total{port=\"web1\"} 2",
+		"pktagent_vhost_merged_segments_total{port=\"web1\"} 7",
+		"pktagent_vhost_bypassed_packets_total{port=\"web1\"} 123456",
+		"pktagent_vhost_bypassed_bytes_total{port=\"web1\"} 12345678",
+		"pktagent_vhost_connected{port=\"db1\"} 0",
+	};
+	struct fake *fake = *state;
+	char *text;
+
+	text = make_text(fake);
+	assert_null(strstr(text, "vhost_connected{"));
+	free(text);
+	fake_vhost(fake, 0);
+	fake_vhost(fake, 1)->info.state = VHOST_STATE_WAITING;
+	text = make_text(fake);
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		if (!has_line(text, lines[i]))
+			fail_msg("%s\nis not in\n%s", lines[i], text);
+	assert_null(strstr(text, "vhost_connected{port=\"wan\""));
+	free(text);
 }
 
 static void test_ready(void **state)
@@ -488,13 +521,13 @@ static void test_http_ipv6(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEXT(test_values),	    TEXT(test_escapes),
-		TEXT(test_families),	    TEXT(test_promtool),
-		TEXT(test_ready),	    HTTP(test_http_paths),
-		HTTP(test_http_head),	    HTTP(test_http_health),
-		HTTP(test_http_age),	    HTTP(test_http_garbage),
-		HTTP(test_http_address),    HTTP(test_http_ipv6),
-		HTTP(test_http_keep_alive),
+		TEXT(test_values),	 TEXT(test_escapes),
+		TEXT(test_families),	 TEXT(test_promtool),
+		TEXT(test_ready),	 TEXT(test_vhost),
+		HTTP(test_http_paths),	 HTTP(test_http_head),
+		HTTP(test_http_health),	 HTTP(test_http_age),
+		HTTP(test_http_garbage), HTTP(test_http_address),
+		HTTP(test_http_ipv6),	 HTTP(test_http_keep_alive),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

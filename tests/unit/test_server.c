@@ -300,6 +300,14 @@ static void test_errors(void **state)
 		    "agent reload takes no name"),
 		ROW("{\"object\":\"vm\",\"verb\":\"show\",\"name\":\"x\"}",
 		    "x: no such VM"),
+		ROW("{\"object\":\"bypass\",\"verb\":\"off\"}",
+		    "bypass off needs a VM"),
+		ROW("{\"object\":\"bypass\",\"verb\":\"on\",\"name\":\"x\"}",
+		    "x: no such vhost-user VM; pktctl vm show lists them"),
+		ROW("{\"object\":\"bypass\",\"verb\":\"show\",\"name\":\"x\"}",
+		    "x: no such VM"),
+		ROW("{\"object\":\"vm\",\"verb\":\"off\",\"name\":\"x\"}",
+		    "off: vm does not know that"),
 		ROW("{\"object\":\"log\",\"verb\":\"level\",\"name\":\"loud\"}",
 		    "loud: no such log level; there are error, warning"),
 		/* NUL, and what is no UTF-8 */
@@ -528,14 +536,16 @@ static void test_other_user(void **state)
 {
 	static const char set[] =
 		"{\"object\":\"log\",\"verb\":\"level\",\"name\":\"debug\"}\n";
+	static const char off[] =
+		"{\"object\":\"bypass\",\"verb\":\"off\",\"name\":\"x\"}\n";
 	struct env *env = *state;
 	char answers[4096], requests[512];
 
 	if (!is_root())
 		skip();
 	assert_return_code(chmod(env->config.control_path, 0666), errno);
-	snprintf(requests, sizeof(requests), "%s%s%s%s", SHOW_VM, LEVEL, RELOAD,
-		 set);
+	snprintf(requests, sizeof(requests), "%s%s%s%s%s", SHOW_VM, LEVEL,
+		 RELOAD, off, set);
 	answers_for(env, OTHER_UID, requests, answers, sizeof(answers));
 	assert_non_null(strstr(answers, "\"data\":[]"));
 	assert_non_null(strstr(answers, "\"level\":\"error\""));
@@ -545,6 +555,9 @@ static void test_other_user(void **state)
 	assert_non_null(strstr(
 		answers,
 		"\"setting the log level: not permitted for user 65534;"));
+	assert_non_null(strstr(
+		answers,
+		"\"switching the bypass: not permitted for user 65534;"));
 	assert_int_equal(env->n_reloads, 0);
 	assert_int_equal(log_get_level(), LOG_LEVEL_ERROR);
 }

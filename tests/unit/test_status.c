@@ -71,6 +71,24 @@ static int teardown(void **state)
 	return 0;
 }
 
+static int list(struct fake *fake, const char *object, const char *name,
+		json_t **ret_data, char *err)
+{
+	const struct status_query query = { object, name, false };
+
+	char *text;
+	int ret;
+
+	err[0] = '\0';
+	ret = status_list(&fake->agent, &query, &text, err, 200);
+	if (ret)
+		return ret;
+	*ret_data = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(*ret_data);
+	free(text);
+	return 0;
+}
+
 /* ---- objects ---- */
 
 static void test_vm(void **state)
@@ -87,7 +105,157 @@ static void test_vm(void **state)
 		    "'to_vm':{'packets':40,'bytes':4000},"
 		    "'from_vm':{'packets':1234567,'bytes':98765432},"
 		    "'drops':{'packets':12,'reasons':[{'reason':'src_mac',"
-		    "'packets':12,'what':'<what>','advice':'<advice>'}]}}");
+		    "'packets':12,'what':'<what>','advice':'<advice>'}]},"
+		    "'vhost':null}");
+}
+
+static void test_vm_vhost(void **state)
+{
+	struct fake *fake = *state;
+	json_t *vm, *port;
+
+	fake_vhost(fake, 0);
+	vm = status_vm(&fake->snap->ports[1]);
+	assert_string_equal(json_string_value(json_object_get(vm, "device")),
+			    "vhost-user");
+	assert_json(json_incref(json_object_get(vm, "way")),
+		    "{'asked':'agent','got':'agent','why':''}");
+	assert_json(json_incref(json_object_get(vm, "vhost")),
+		    "{'socket':'/run/vm/a.sock','mode':'client',"
+		    "'state':'running','why':'',"
+		    "'peer':{'pid':4711,'uid':64055},"
+		    "'connects':3,'refused':1,'messages':120,"
+		    "'features':['CSUM','MRG_RXBUF','VERSION_1','bit 60'],"
+		    "'protocol_features':['MQ','REPLY_ACK'],"
+		    "'guest_mtu':1500,"
+		    "'memory':{'regions':2,'bytes':2147483648,"
+		    "'mapped':1073741824,'logging':false},"
+		    "'moderation':{'packets':1,'us':0},"
+		    "'bypassed':{'packets':123456,'bytes':12345678},"
+		    "'pairs':[{'index':0,'worker':1,"
+		    "'to_guest':{'running':true,'enabled':true,'size':256,"
+		    "'fill':200,'packets':1000,'bytes':64000,'calls':30,"
+		    "'kicks':4},"
+		    "'from_guest':{'running':true,'enabled':true,'size':512,"
+		    "'fill':1,'packets':2000,'bytes':128000,'calls':0,"
+		    "'kicks':50},"
+		    "'copied_in':1900,'copied_out':1001,'merged':7,"
+		    "'no_room':2},"
+		    "{'index':1,'worker':0,"
+		    "'to_guest':{'running':false,'enabled':false,'size':0,"
+		    "'fill':0,'packets':0,'bytes':0,'calls':0,'kicks':0},"
+		    "'from_guest':{'running':false,'enabled':false,'size':0,"
+		    "'fill':0,'packets':0,'bytes':0,'calls':0,'kicks':0},"
+		    "'copied_in':0,'copied_out':0,'merged':0,'no_room':0}]}");
+	json_decref(vm);
+	port = status_port(&fake->snap->ports[1]);
+	assert_true(json_is_null(json_object_get(port, "xdp")));
+	assert_string_equal(json_string_value(json_object_get(port, "device")),
+			    "vhost-user");
+	json_decref(port);
+}
+
+/* Nobody is there: no peer, and why. */
+static void test_vm_vhost_waiting(void **state)
+{
+	struct fake *fake = *state;
+	struct snapshot_vhost *vhost = fake_vhost(fake, 0);
+	json_t *json;
+
+	fake->vms[0].device.vhost.mode = SOCKET_SERVER;
+	memset(vhost, 0, sizeof(*vhost));
+	strcpy(vhost->info.why, "listening: Permission denied");
+	json = status_vhost(&fake->snap->ports[1]);
+	assert_json(json,
+		    "{'socket':'/run/vm/a.sock','mode':'server',"
+		    "'state':'waiting','why':'listening: Permission denied',"
+		    "'peer':null,'connects':0,'refused':0,'messages':0,"
+		    "'features':[],'protocol_features':[],'guest_mtu':null,"
+		    "'memory':{'regions':0,'bytes':0,'mapped':0,"
+		    "'logging':false},'moderation':{'packets':1,'us':0},"
+		    "'bypassed':{'packets':0,'bytes':0},'pairs':[]}");
+}
+
+static void test_bypass(void **state)
+{
+	static const struct config_bypass rules[] = {
+		{ .kind = BYPASS_VMS },
+		{ .kind = BYPASS_VLAN, .vlan = 100 },
+		{ .kind = BYPASS_CLASS, .class = 7 },
+	};
+	static const struct {
+		struct bypass_info info;
+		const char *text;
+	} rows[] = {
+		{ { BYPASS_ACTIVE, 0, "", { 5, 600 } },
+		  "{'index':0,'kind':'vms','value':null},'state':'active',"
+		  "'why':'','packets':5,'bytes':600}" },
+		{ { BYPASS_HELD, 1, "b is not up", { 0, 0 } },
+		  "{'index':1,'kind':'vlan','value':100},'state':'held',"
+		  "'why':'b is not up','packets':0,'bytes':0}" },
+		{ { BYPASS_ACTIVE, 2, "", { 0, 0 } },
+		  "{'index':2,'kind':'class','value':7},'state':'active',"
+		  "'why':'','packets':0,'bytes':0}" },
+		{ { BYPASS_OFF, 0, "no rule", { 1, 2 } },
+		  "null,'state':'off','why':'no rule','packets':1,"
+		  "'bytes':2}" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char expected[512], *text = NULL;
+		size_t len;
+		FILE *out = open_memstream(&text, &len);
+
+		assert_non_null(out);
+		status_bypass(out, "\"a\"", "\"b\"", 7, &rows[i].info, rules);
+		fclose(out);
+		snprintf(expected, sizeof(expected),
+			 "{'from':'a','to':'b','network':7,'rule':%s",
+			 rows[i].text);
+		assert_json(json_loads(text, JSON_REJECT_DUPLICATES, NULL),
+			    expected);
+		free(text);
+	}
+}
+
+/* Pairs that a rule names; with a VM's name, or all: the others, too. */
+static void test_list_bypass(void **state)
+{
+	struct config_bypass rule = { .kind = BYPASS_CLASS, .class = 5 };
+	struct fake *fake = *state;
+	char err[200];
+	json_t *data;
+
+	assert_int_equal(list(fake, "bypass", NULL, &data, err), 0);
+	assert_json(data, "[]");
+	fake_vhost(fake, 0);
+	assert_int_equal(list(fake, "bypass", "web1", &data, err), 0);
+	assert_json(data, "[]");
+	fake_vhost(fake, 1);
+	fake->config.bypass = &rule;
+	fake->config.n_bypass = 1;
+	fake->vms[1].class = 5;
+	assert_int_equal(list(fake, "bypass", NULL, &data, err), 0);
+	assert_json(data, "[{'from':'db1','to':'web1','network':100,"
+			  "'rule':{'index':0,'kind':'class','value':5},"
+			  "'state':'held','why':'db1 is not up','packets':0,"
+			  "'bytes':0}]");
+	assert_int_equal(list(fake, "bypass", "web1", &data, err), 0);
+	assert_json(data, "[{'from':'web1','to':'db1','network':100,"
+			  "'rule':null,'state':'off',"
+			  "'why':'no rule of bypass names this pair',"
+			  "'packets':0,'bytes':0},"
+			  "{'from':'db1','to':'web1','network':100,"
+			  "'rule':{'index':0,'kind':'class','value':5},"
+			  "'state':'held','why':'db1 is not up','packets':0,"
+			  "'bytes':0}]");
+	/* Networks of their own. */
+	fake->ports[2].vlan = 7;
+	assert_int_equal(list(fake, "bypass", "web1", &data, err), 0);
+	assert_json(data, "[]");
+	assert_int_equal(list(fake, "bypass", "wan", &data, err), -ENOENT);
+	assert_string_equal(err, "wan: no such VM; pktctl vm show lists them");
 }
 
 static void test_vm_absent(void **state)
@@ -107,7 +275,7 @@ static void test_vm_absent(void **state)
 		    "'addresses':[],'pool':{'size':2048,'used':12},"
 		    "'to_vm':{'packets':0,'bytes':0},"
 		    "'from_vm':{'packets':0,'bytes':0},"
-		    "'drops':{'packets':0,'reasons':[]}}");
+		    "'drops':{'packets':0,'reasons':[]},'vhost':null}");
 }
 
 static void test_port(void **state)
@@ -318,29 +486,11 @@ static void test_reasons(void **state)
 		((struct counter *)&counters)[i].packets = 1;
 	}
 	assert_false(reason_infos[PKT_from_agent].drop);
-	/* All but the five ways in which a packet gets on. */
-	assert_int_equal(snapshot_drops(&counters), PKT_N_REASONS - 5);
+	/* All but the seven ways in which a packet gets on. */
+	assert_int_equal(snapshot_drops(&counters), PKT_N_REASONS - 7);
 }
 
 /* ---- lists ---- */
-
-static int list(struct fake *fake, const char *object, const char *name,
-		json_t **ret_data, char *err)
-{
-	const struct status_query query = { object, name, false };
-
-	char *text;
-	int ret;
-
-	err[0] = '\0';
-	ret = status_list(&fake->agent, &query, &text, err, 200);
-	if (ret)
-		return ret;
-	*ret_data = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-	assert_non_null(*ret_data);
-	free(text);
-	return 0;
-}
 
 static void test_list_names(void **state)
 {
@@ -454,6 +604,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_vm),		 TEST(test_vm_absent),
+		TEST(test_vm_vhost),	 TEST(test_vm_vhost_waiting),
+		TEST(test_bypass),	 TEST(test_list_bypass),
 		TEST(test_port),	 TEST(test_port_nulls),
 		TEST(test_no_carrier),	 TEST(test_hugepages),
 		TEST(test_pool),	 TEST(test_arena_wrong),

@@ -239,6 +239,101 @@ static void test_vms(void **state)
 		"db1   absent        12/2048            -      -              -      -        -\n");
 }
 
+static void test_vhost(void **state)
+{
+	struct fake *fake = *state;
+	struct snapshot_port *sp = fake->snap->ports;
+	struct snapshot_vhost *waiting;
+
+	fake_vhost(fake, 0)->pairs[1].from_guest = (struct snapshot_ring){
+		.running = true, .size = 256, .packets = 5
+	};
+	fake->vms[0].device.vhost.call_packets = 32;
+	fake->vms[0].device.vhost.call_us = 50;
+	waiting = fake_vhost(fake, 1);
+	memset(waiting, 0, sizeof(*waiting));
+	waiting->n_pairs = 1;
+	waiting->pairs[0].worker = 2;
+	strcpy(waiting->info.why, "connecting: Connection refused");
+	strcpy(fake->ports[2].why, waiting->info.why);
+	assert_view(
+		"vm",
+		answer(2000, array_of(status_vm(&sp[1]), status_vm(&sp[2]))),
+		NULL,
+		"VM    STATE   NETWORK  DEVICE      WAY    POOL (FRAMES)  TO VM (PKT)  FROM VM (PKT)  DROPPED\n"
+		"web1  up      100      vhost-user  agent        12/2048           40          1.23M       12\n"
+		"    mac 52:54:00:00:01:01\n"
+		"    addresses 192.0.2.11, 2001:db8::11\n"
+		"    vhost-user /run/vm/a.sock (client) running: process 4711 of user 64055\n"
+		"    connected 3 times, refused 1, 120 messages, MTU 1500; memory: 2 regions, 2.15G bytes, 1.07G mapped\n"
+		"    features CSUM, MRG_RXBUF, VERSION_1, bit 60\n"
+		"    protocol features MQ, REPLY_ACK\n"
+		"    pair 0 to guest: 1000 packets, 64000 bytes, 30 calls, 4 kicks asked for, 200/256 buffers free\n"
+		"    pair 0 from guest: 2000 packets, 128k bytes, 0 calls, 50 kicks asked for, 1/512 packets waiting\n"
+		"    pair 0 on worker 1: copied 1900 packets in, 1001 out; 7 segments merged, 2 waits for buffers\n"
+		"    pair 1 to guest: not running, 0 packets\n"
+		"    pair 1 from guest: 5 packets, 0 bytes, 0 calls, 0 kicks asked for, 0/256 packets waiting, disabled\n"
+		"    pair 1 on worker 0: copied 0 packets in, 0 out; 0 segments merged, 0 waits for buffers\n"
+		"    called after 32 packets or 50 us\n"
+		"    sent past the switch: 123k packets, 12.3M bytes\n"
+		"    dropped 12 (src_mac): <what> -> <advice>\n"
+		"db1   absent  100      vhost-user  agent        12/2048            0              0        0\n"
+		"    mac 52:54:00:00:01:02\n"
+		"    vhost-user /run/vm/a.sock (client) waiting: connecting: Connection refused\n"
+		"    connected 0 times, refused 0, 0 messages; memory: 0 regions, 0 bytes, 0 mapped\n"
+		"    pair 0 on worker 2: not running\n");
+}
+
+/* A pair's line of "bypass show". */
+static json_t *pair_of(const char *from, const char *to,
+		       const struct bypass_info *info)
+{
+	static const struct config_bypass rules[] = {
+		{ .kind = BYPASS_VMS },
+		{ .kind = BYPASS_VLAN, .vlan = 100 },
+	};
+	char f[40], t[40], *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	json_t *json;
+
+	assert_non_null(out);
+	snprintf(f, sizeof(f), "\"%s\"", from);
+	snprintf(t, sizeof(t), "\"%s\"", to);
+	status_bypass(out, f, t, 0, info, rules);
+	fclose(out);
+	json = json_loads(text, 0, NULL);
+	assert_non_null(json);
+	free(text);
+	return json;
+}
+
+static void test_bypass(void **state)
+{
+	struct bypass_info active = { BYPASS_ACTIVE, 0, "", { 10, 1000 } };
+	const struct bypass_info held = { BYPASS_HELD, 1, "b is not up", { 0 } };
+	const struct bypass_info off = { BYPASS_OFF, 0, "no rule", { 0 } };
+	json_t *data, *before;
+
+	(void)state;
+	data = array_of(pair_of("a", "b", &held), pair_of("c", "b", &off));
+	json_array_append_new(data, pair_of("a", "c", &active));
+	assert_view(
+		"bypass", answer(2000, data), NULL,
+		"FROM  TO  RULE         STATE   PACKETS  BYTES  WHY NOT\n"
+		"a     b   1: vlan 100  held          0      0  b is not up\n"
+		"c     b   -            off           0      0  no rule\n"
+		"a     c   0: vms       active       10   1000  \n");
+	before = answer(2000, array_of(pair_of("a", "c", &active), NULL));
+	active.passed.packets += 20;
+	active.passed.bytes += 2000;
+	assert_view("bypass",
+		    answer(2002, array_of(pair_of("a", "c", &active), NULL)),
+		    before,
+		    "FROM  TO  RULE    STATE   PKT/S  BIT/S  WHY NOT\n"
+		    "a     c   0: vms  active     10   8000  \n");
+}
+
 static void test_ports(void **state)
 {
 	struct fake *fake = *state;
@@ -453,11 +548,11 @@ static void test_strange(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_count),   TEST(test_rate),	 TEST(test_duration),
-		TEST(test_table),   TEST(test_vms),	 TEST(test_ports),
-		TEST(test_pools),   TEST(test_queues),	 TEST(test_workers),
-		TEST(test_fdb),	    TEST(test_counters), TEST(test_no_rate),
-		TEST(test_strange),
+		TEST(test_count), TEST(test_rate),     TEST(test_duration),
+		TEST(test_table), TEST(test_vms),      TEST(test_ports),
+		TEST(test_pools), TEST(test_queues),   TEST(test_workers),
+		TEST(test_fdb),	  TEST(test_counters), TEST(test_no_rate),
+		TEST(test_vhost), TEST(test_bypass),   TEST(test_strange),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
