@@ -23,7 +23,7 @@
 #define BUFFER_SIZE   (FRAME_MAX + 256)
 
 /* Without a frame, from a sender that has not ended yet. */
-#define SENDER_TIMEOUT_MS 60000
+#define SENDER_TIMEOUT_MS (2000 * PROGRESS_PATIENCE_S)
 /* Of lost frames, that are shown. */
 #define MAX_GAPS 16
 

@@ -23,7 +23,7 @@
 
 #include "common.h"
 
-#define PROGRESS_PATIENCE_S 15
+#define PROGRESS_PATIENCE_S 60
 #define PROGRESS_WINDOW	    32 /* half of the smallest ring of an agent */
 
 enum progress_end {
