@@ -20,9 +20,12 @@ void virtq_start(struct virtq *vq, const struct vhost_ring_start *start)
 	vq->used = start->used;
 	vq->num = (uint16_t)start->num;
 	vq->mask = (uint16_t)(start->num - 1);
-	vq->next_avail = start->base;
-	vq->seen_avail = start->base;
+	/* Entries are used in the order in which they were made available, so
+	 * used->idx tells both. QEMU's base says the same; virtio-user says 0,
+	 * whatever the ring has behind it, when a back-end comes back. */
 	vq->next_used = __atomic_load_n(&vq->used->idx, __ATOMIC_ACQUIRE);
+	vq->next_avail = vq->next_used;
+	vq->seen_avail = vq->next_used;
 	vq->published = vq->next_used;
 	vq->called = vq->next_used;
 	vq->enabled = start->enabled;
@@ -61,21 +64,6 @@ uint32_t virtq_look(struct virtq *vq)
 		return 0;
 	vq->seen_avail = idx;
 	return n;
-}
-
-/* One descriptor, each of its words read once. */
-static struct vring_desc load_desc(const struct vring_desc *from)
-{
-	const uint64_t *words = (const uint64_t *)from;
-	struct vring_desc desc;
-	uint64_t word;
-
-	desc.addr = __atomic_load_n(&words[0], __ATOMIC_RELAXED);
-	word = __atomic_load_n(&words[1], __ATOMIC_RELAXED);
-	desc.len = (uint32_t)word;
-	desc.flags = (uint16_t)(word >> 32);
-	desc.next = (uint16_t)(word >> 48);
-	return desc;
 }
 
 /* Adds the memory of one descriptor, which may lie in several regions. */
@@ -160,8 +148,8 @@ static int walk_indirect(struct virtq *vq, const struct vring_desc *table,
 	return virtq_break(vq, "a chain with a loop in an indirect table");
 }
 
-int virtq_walk(struct virtq *vq, uint16_t next, bool write,
-	       struct virtq_chain *chain)
+int virtq_walk_chain(struct virtq *vq, uint16_t next, bool write,
+		     struct virtq_chain *chain)
 {
 	uint16_t i = __atomic_load_n(&vq->avail->ring[next & vq->mask],
 				     __ATOMIC_RELAXED);
@@ -173,7 +161,7 @@ int virtq_walk(struct virtq *vq, uint16_t next, bool write,
 	for (uint32_t seen = 0; seen < vq->num; seen++) {
 		if (__builtin_expect(i >= vq->num, 0))
 			return virtq_break(vq, "a descriptor index beyond the ring");
-		desc = load_desc(&vq->desc[i]);
+		desc = virtq_load_desc(&vq->desc[i]);
 		if (desc.flags & VRING_DESC_F_INDIRECT)
 			return walk_indirect(vq, &desc, write, chain);
 		if (check_direction(vq, &desc, write) ||
@@ -184,6 +172,42 @@ int virtq_walk(struct virtq *vq, uint16_t next, bool write,
 		i = desc.next;
 	}
 	return virtq_break(vq, "a chain with a loop");
+}
+
+static const struct vring_desc *peek_desc(const struct virtq *vq, uint16_t next)
+{
+	uint16_t head = __atomic_load_n(&vq->avail->ring[next & vq->mask],
+					__ATOMIC_RELAXED);
+
+	return &vq->desc[head & vq->mask];
+}
+
+void virtq_prefetch(const struct virtq *vq, uint32_t n, bool write)
+{
+	const struct guest_region *region = vq->hint;
+	uint16_t next = vq->next_avail;
+	const char *host;
+
+	for (uint32_t i = 0; i < n; i++)
+		__builtin_prefetch(peek_desc(vq, (uint16_t)(next + i)));
+	host = region ? __atomic_load_n(&region->host, __ATOMIC_ACQUIRE) : NULL;
+	if (!host)
+		return;
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t off = virtq_load_desc(peek_desc(
+				       vq, (uint16_t)(next + i))).addr -
+			       region->gpa;
+
+		if (off >= region->size)
+			continue;
+		if (write) {
+			__builtin_prefetch(host + off, 1);
+			__builtin_prefetch(host + off + CACHE_LINE, 1);
+		} else {
+			__builtin_prefetch(host + off);
+			__builtin_prefetch(host + off + CACHE_LINE);
+		}
+	}
 }
 
 /* The used ring is written to by address; the log wants to know where. */

@@ -75,7 +75,7 @@ struct virtq {
 	uint64_t n_calls, n_kicks_armed, n_packets, n_bytes;
 };
 
-/* Begins at @start->base, with used->idx as the guest's memory has it. */
+/* Begins at used->idx as the guest's memory has it, whatever @start->base is. */
 void virtq_start(struct virtq *vq, const struct vhost_ring_start *start);
 
 /* Marks the queue broken; the first reason stays. Returns -1. */
@@ -91,10 +91,59 @@ static inline uint32_t virtq_avail(struct virtq *vq, uint32_t want)
 	return n >= want ? n : virtq_look(vq);
 }
 
+/* One descriptor, each of its words read once. */
+static inline struct vring_desc virtq_load_desc(const struct vring_desc *from)
+{
+	const uint64_t *words = (const uint64_t *)from;
+	struct vring_desc desc;
+	uint64_t word;
+
+	desc.addr = __atomic_load_n(&words[0], __ATOMIC_RELAXED);
+	word = __atomic_load_n(&words[1], __ATOMIC_RELAXED);
+	desc.len = (uint32_t)word;
+	desc.flags = (uint16_t)(word >> 32);
+	desc.next = (uint16_t)(word >> 48);
+	return desc;
+}
+
+/* virtq_walk() of what is not just one buffer. */
+int virtq_walk_chain(struct virtq *vq, uint16_t next, bool write,
+		     struct virtq_chain *chain);
+
 /* The chain of entry @next (vq->next_avail for the first); to be written if
  * @write, to be read otherwise. 0, or -1: the queue is broken. */
-int virtq_walk(struct virtq *vq, uint16_t next, bool write,
-	       struct virtq_chain *chain);
+static inline int virtq_walk(struct virtq *vq, uint16_t next, bool write,
+			     struct virtq_chain *chain)
+{
+	uint16_t head = __atomic_load_n(&vq->avail->ring[next & vq->mask],
+					__ATOMIC_RELAXED);
+	struct vring_desc desc;
+	uint32_t len;
+
+	if (__builtin_expect(head >= vq->num, 0))
+		return virtq_walk_chain(vq, next, write, chain);
+	desc = virtq_load_desc(&vq->desc[head]);
+	len = desc.len;
+	/* One buffer in one region. All else is read anew. */
+	if (desc.flags != (write ? VRING_DESC_F_WRITE : 0) ||
+	    len - 1 >= INT32_MAX)
+		return virtq_walk_chain(vq, next, write, chain);
+	chain->pieces[0].data = guest_mem_at(vq->mem, &vq->hint, desc.addr,
+					     &len);
+	if (!chain->pieces[0].data || len != desc.len)
+		return virtq_walk_chain(vq, next, write, chain);
+	chain->pieces[0].gpa = desc.addr;
+	chain->pieces[0].len = len;
+	chain->head = head;
+	chain->n = 1;
+	chain->len = len;
+	return 0;
+}
+
+/* Has the next @n entries' descriptors, and the beginnings of their first
+ * buffers, brought into the cache: the guest's core wrote them last. Only a
+ * hint: nothing is checked, and nothing of it is used. */
+void virtq_prefetch(const struct virtq *vq, uint32_t n, bool write);
 
 /* Puts a chain's head on the used ring @nth behind the last one used. */
 static inline void virtq_put_used(struct virtq *vq, uint16_t nth,
