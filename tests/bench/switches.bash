@@ -23,20 +23,18 @@ SWITCH_OVSD=/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk
 # ---- pktagent ----
 
 # "bypass" is the agent with a rule that lets the two guests by.
-switch_agent_config() { # WAY SOCKETS
+switch_agent_config() { # SOCKETS
 	local n=0 socket
 
 	lab_config_head 16384
-	echo "workers: {cores: [1]}"
-	if [ "$1" = wire ]; then
-		cat <<-END
-		fdb:
-		  static: [{mac: "$(lab_mac 100)", port: up0}]
-		uplinks: [{name: up0, device: up0}]
-		END
-	fi
-	echo "vms:"
-	for socket in "${@:2}"; do
+	cat <<-END
+	workers: {cores: [1]}
+	fdb:
+	  static: [{mac: "$(lab_mac 100)", port: up0}]
+	uplinks: [{name: up0, device: up0}]
+	vms:
+	END
+	for socket; do
 		n=$((n + 1))
 		cat <<-END
 		  - name: vm$n
@@ -49,14 +47,14 @@ switch_agent_config() { # WAY SOCKETS
 }
 
 switch_start_pktagent() {
-	switch_agent_config "$@" > "$LAB_DIR/pvp.yaml"
+	switch_agent_config "${@:2}" > "$LAB_DIR/pvp.yaml"
 	lab_agent "$LAB_DIR/pvp.yaml" || return
 	SWITCH_PID=$LAB_AGENT_PID
 }
 
 switch_start_bypass() {
 	{
-		switch_agent_config "$@"
+		switch_agent_config "${@:2}"
 		echo "bypass: [{vms: [vm1, vm2]}]"
 	} > "$LAB_DIR/pvp.yaml"
 	lab_agent "$LAB_DIR/pvp.yaml" || return
