@@ -104,10 +104,11 @@ static int parse_words(struct command *command, char **words, int n)
 		n_max = 3;
 	} else if (view_known(words[0])) {
 		if (n > 1 && strcmp(words[1], "show"))
-			return fail_usage(strcmp(words[0], "bypass")
-						  ? "there is only show"
-						  : "there are show, on and off",
-					  words[1]);
+			return fail_usage(
+				strcmp(words[0], "bypass")
+					? "there is only show"
+					: "there are show, on and off",
+				words[1]);
 		q->verb = "show";
 		n_max = 3;
 	} else if (!strcmp(words[0], "log")) {
