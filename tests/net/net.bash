@@ -70,14 +70,19 @@ expect() {
 # expect_equal WHAT WANTED GOT
 expect_equal() { [ "$2" = "$3" ] || fail "$1: expected $2, found $3"; }
 
-# eventually WHAT COMMAND...: the command succeeds before patience ends. What
-# the agent has to do, or to count, may take it long.
+# eventually [SECONDS] WHAT COMMAND...: the command succeeds before patience
+# ends, which SECONDS can only make longer. What the agent has to do, or to
+# count, may take it long.
 eventually() {
-	local what=$1
+	local seconds=$LAB_PATIENCE what
 
+	if [[ $1 =~ ^[0-9]+$ ]]; then
+		[ "$1" -le "$seconds" ] || seconds=$1
+		shift
+	fi
+	what=$1
 	shift
-	lab_wait $LAB_PATIENCE "$@" ||
-		fail "$what: not within $LAB_PATIENCE s: $*"
+	lab_wait "$seconds" "$@" || fail "$what: not within $seconds s: $*"
 }
 
 # ---- configuration ----
