@@ -43,6 +43,8 @@ static inline_always uint64_t add_blocks(bool copies, uint8_t *dst,
 	return a[0] + a[1];
 }
 
+bool csum_narrow;
+
 #ifdef __x86_64__
 /* Twice as wide as what every x86-64 has. */
 #define WIDE __attribute__((target("avx2")))
@@ -83,16 +85,21 @@ WIDE static uint64_t copy_wide(uint8_t *dst, const uint8_t *src, size_t n)
 	return add_wide(true, dst, src, n);
 }
 
+static inline bool has_wide(void)
+{
+	return __builtin_cpu_supports("avx2") && !csum_narrow;
+}
+
 static uint64_t sum_blocks(const uint8_t *src, size_t n)
 {
-	if (__builtin_cpu_supports("avx2"))
+	if (has_wide())
 		return sum_wide(src, n);
 	return add_blocks(false, NULL, src, n);
 }
 
 static uint64_t copy_blocks(uint8_t *dst, const uint8_t *src, size_t n)
 {
-	if (__builtin_cpu_supports("avx2"))
+	if (has_wide())
 		return copy_wide(dst, src, n);
 	return add_blocks(true, dst, src, n);
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Checksums against a plain reading of RFC 1071 and 768, for packets of every
- * length and for data that makes every carry; CRC32c against known values.
+ * length, in pieces of every length, and for data that makes every carry;
+ * CRC32c against known values.
  */
 #include "switching/csum.h"
 #include "unit.h"
 
-#define MAX_LEN 200
+#define MAX_LEN	   200
+#define MAX_PIECES 20
 
 /* RFC 1071 word by word, big endian, each carry at once. */
 static uint16_t naive(const uint8_t *p, size_t len, uint32_t sum)
@@ -66,6 +68,128 @@ static void test_words_initial(void **state)
 			want = (want & 0xffff) + (want >> 16);
 		assert_int_equal(csum_words(data, sizeof(data), sum), want);
 	}
+}
+
+/* Large ones too; the bytes around the copy stay, and those read are memory of
+ * their own, for the sanitizer. */
+static void test_copy(void **state)
+{
+	uint64_t seed = 9;
+
+	(void)state;
+	for (int i = 0; i < 3000; i++) {
+		size_t len = unit_below(&seed, i % 10 ? 300 : 70000);
+		size_t to_at = unit_below(&seed, 64);
+		uint8_t *from = malloc(len ? len : 1);
+		uint8_t *to = malloc(to_at + len + 1);
+		uint16_t sum;
+
+		assert_non_null(from);
+		assert_non_null(to);
+		random_bytes(&seed, from, len);
+		memset(to, 0x5a, to_at + len + 1);
+		sum = csum_copy(to + to_at, from, len, 0);
+		assert_int_equal(pkt_swap16(sum), naive(from, len, 0));
+		assert_int_equal(csum_words(from, len, 0), sum);
+		assert_memory_equal(to + to_at, from, len);
+		for (size_t k = 0; k < to_at; k++)
+			assert_int_equal(to[k], 0x5a);
+		assert_int_equal(to[to_at + len], 0x5a);
+		assert_int_equal(csum_copy(to, from, len, 0xfffffffff),
+				 csum_words(from, len, 0xfffffffff));
+		free(from);
+		free(to);
+	}
+}
+
+/* Cuts @data into pieces of random length, some empty. */
+static uint32_t cut(uint64_t *seed, uint8_t *data, size_t len, size_t first,
+		    struct iovec pieces[MAX_PIECES])
+{
+	uint32_t n = 0;
+	size_t at = 0;
+
+	while (at < len && n < MAX_PIECES) {
+		size_t size = n ? unit_below(seed, 100) : first;
+
+		if (size > len - at || n == MAX_PIECES - 1)
+			size = len - at;
+		pieces[n].iov_base = data + at;
+		pieces[n++].iov_len = size;
+		at += size;
+	}
+	return n;
+}
+
+static void test_pieces(void **state)
+{
+	struct iovec pieces[MAX_PIECES];
+	uint8_t data[3000];
+	uint64_t seed = 10;
+
+	(void)state;
+	for (int i = 0; i < 5000; i++) {
+		size_t len = unit_below(&seed, sizeof(data) + 1);
+		size_t from = unit_below(&seed, 400);
+		uint16_t want;
+		uint32_t n;
+
+		random_bytes(&seed, data, len);
+		n = cut(&seed, data, len, unit_below(&seed, 300), pieces);
+		want = from < len ? naive(data + from, len - from, 0) : 0;
+		assert_int_equal(pkt_swap16(csum_pieces(pieces, n, from)),
+				 want);
+	}
+}
+
+static void test_finish_pieces(void **state)
+{
+	static const uint32_t offsets[] = { 6, 16, 2, 0 };
+	struct iovec pieces[MAX_PIECES];
+	uint8_t data[3000], before[3000];
+	uint64_t seed = 11;
+
+	(void)state;
+	for (int i = 0; i < 5000; i++) {
+		uint32_t start = unit_below(&seed, 100);
+		uint32_t offset = offsets[i % 4];
+		size_t first = start + offset + 2 + unit_below(&seed, 50);
+		size_t len = first + unit_below(&seed, 2000);
+		uint16_t want;
+		uint32_t n;
+
+		random_bytes(&seed, data, len);
+		memcpy(before, data, len);
+		want = (uint16_t)~naive(data + start, len - start, 0);
+		if (!want && offset == 6)
+			want = 0xffff;
+		n = cut(&seed, data, len, first, pieces);
+		assert_int_equal(csum_finish_pieces(pieces, n, start, offset),
+				 0);
+		before[start + offset] = (uint8_t)(want >> 8);
+		before[start + offset + 1] = (uint8_t)want;
+		assert_memory_equal(data, before, len);
+	}
+}
+
+/* Places that a guest may name, but no checksum has. */
+static void test_finish_refused(void **state)
+{
+	uint8_t data[100] = { 0 };
+	struct iovec pieces[2] = { { data, 50 }, { data + 50, 50 } };
+	uint8_t zero[100] = { 0 };
+
+	(void)state;
+	assert_int_equal(csum_finish_pieces(pieces, 0, 0, 0), -EINVAL);
+	assert_int_equal(csum_finish_pieces(pieces, 2, 33, 16), -EINVAL);
+	assert_int_equal(csum_finish_pieces(pieces, 2, 49, 0), -EINVAL);
+	assert_int_equal(csum_finish_pieces(pieces, 2, 10, 17), -EINVAL);
+	assert_int_equal(csum_finish_pieces(pieces, 2, 65535, 65534), -EINVAL);
+	assert_int_equal(csum_finish_pieces(pieces, 2, ~0u, ~0u - 1), -EINVAL);
+	assert_int_equal(csum_finish_pieces(pieces, 2, ~0u - 5, 6), -EINVAL);
+	assert_memory_equal(data, zero, sizeof(data));
+	assert_int_equal(csum_finish_pieces(pieces, 2, 32, 16), 0);
+	assert_int_equal(data[48], 0xff);
 }
 
 static void test_crc32c(void **state)
@@ -236,6 +360,36 @@ static void test_udp_zero(void **state)
 	}
 }
 
+/* Right only if every bit is. */
+static void test_tcp_is_right(void **state)
+{
+	uint64_t seed = 12;
+	struct frame f;
+
+	(void)state;
+	for (int i = 0; i < 4000; i++) {
+		bool v6 = i % 2;
+		size_t len = 20 + unit_below(&seed, MAX_LEN - 19);
+		const uint8_t *addrs = f.data + 14 + (v6 ? 8 : 12);
+		int l3 = v6 ? PKT_L3_IPV6 : PKT_L3_IPV4;
+		struct pkt_parsed parsed;
+		size_t at;
+
+		make_frame(&f, &seed, v6, PKT_PROTO_TCP, len, 0);
+		assert_int_equal(pkt_parse(f.data, f.data + f.len, 0, &parsed),
+				 0);
+		assert_true(csum_finish(f.data, &parsed));
+		assert_true(csum_tcp_is_right(f.data + f.l4, (uint16_t)len,
+					      addrs, l3));
+		at = unit_below(&seed, 2)
+			     ? f.l4 + unit_below(&seed, len)
+			     : 14 + (v6 ? 8 : 12) + unit_below(&seed, 8);
+		f.data[at] ^= (uint8_t)(1u << unit_below(&seed, 8));
+		assert_false(csum_tcp_is_right(f.data + f.l4, (uint16_t)len,
+					       addrs, l3));
+	}
+}
+
 static void test_sctp(void **state)
 {
 	uint64_t seed = 6;
@@ -315,13 +469,22 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_words_initial),
+		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_finish_pieces),
+		cmocka_unit_test(test_finish_refused),
 		cmocka_unit_test(test_crc32c),
 		cmocka_unit_test(test_tcp_udp),
 		cmocka_unit_test(test_udp_zero),
+		cmocka_unit_test(test_tcp_is_right),
 		cmocka_unit_test(test_sctp),
 		cmocka_unit_test(test_sctp_residue),
 		cmocka_unit_test(test_none),
 	};
 
-	return cmocka_run_group_tests_name("csum", tests, NULL, NULL);
+	int n_failed = cmocka_run_group_tests_name("csum", tests, NULL, NULL);
+
+	csum_narrow = true;
+	return n_failed +
+	       cmocka_run_group_tests_name("csum, narrow", tests, NULL, NULL);
 }
