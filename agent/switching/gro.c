@@ -95,8 +95,13 @@ static enum place locate(const struct gro_packet *packet, struct segment *seg)
 	seg->data = packet->data;
 	seg->ip = packet->data + l3_off;
 	seg->tcp = packet->data + l4_off;
-	seg->l3 = seg->ip[0] >> 4 == 4 ? PKT_L3_IPV4 : PKT_L3_IPV6;
-	min = seg->l3 == PKT_L3_IPV4 ? IP4_HDR_LEN : IP6_HDR_LEN;
+	if (pkt_be16(seg->ip - 2) == PKT_ETHERTYPE_IPV4) {
+		seg->l3 = PKT_L3_IPV4;
+		min = IP4_HDR_LEN;
+	} else {
+		seg->l3 = PKT_L3_IPV6;
+		min = IP6_HDR_LEN;
+	}
 	return l4_off < l3_off + min ? PLACE_UNKNOWN : PLACE_TCP;
 }
 
@@ -108,18 +113,15 @@ static bool measure(struct segment *seg, uint32_t len)
 	uint32_t l3_off = (uint32_t)(ip - seg->data);
 	uint32_t l4_off = (uint32_t)(seg->tcp - seg->data);
 	uint32_t hdr_len = l4_off + tcp_hdr_len(seg->tcp);
-	uint16_t type = pkt_be16(ip - 2);
 
 	if (seg->l3 == PKT_L3_IPV4) {
-		if (type != PKT_ETHERTYPE_IPV4 || ip[0] != 0x45 ||
-		    l4_off != l3_off + IP4_HDR_LEN ||
+		if (ip[0] != 0x45 || l4_off != l3_off + IP4_HDR_LEN ||
 		    ip[IP4_PROTO] != PKT_PROTO_TCP ||
 		    pkt_be16(ip + IP4_FRAG) & ~IP4_DF)
 			return false;
 		seg->ip_len = pkt_be16(ip + IP4_LENGTH);
 	} else {
-		if (type != PKT_ETHERTYPE_IPV6 || ip[0] >> 4 != 6 ||
-		    l4_off != l3_off + IP6_HDR_LEN ||
+		if (ip[0] >> 4 != 6 || l4_off != l3_off + IP6_HDR_LEN ||
 		    ip[IP6_NEXT] != PKT_PROTO_TCP)
 			return false;
 		seg->ip_len = IP6_HDR_LEN + pkt_be16(ip + IP6_LENGTH);
@@ -151,21 +153,16 @@ static bool has_right_checksums(const struct segment *seg)
 
 /* ---- two packets ---- */
 
+/* The EtherType in front of IP says that both have the same offsets. */
 static bool is_same_flow(const struct segment *a, const struct segment *b)
 {
-	const size_t l2_len = (size_t)(a->ip - a->data);
-
-	if (pkt_raw32(a->tcp) != pkt_raw32(b->tcp) || a->l3 != b->l3)
+	if (pkt_raw32(a->tcp) != pkt_raw32(b->tcp) ||
+	    memcmp(a->data, b->data, (size_t)(a->ip - a->data)))
 		return false;
-	if (a->l3 == PKT_L3_IPV4) {
-		if (pkt_raw64(a->ip + IP4_ADDRS) !=
-		    pkt_raw64(b->ip + IP4_ADDRS))
-			return false;
-	} else if (memcmp(a->ip + IP6_ADDRS, b->ip + IP6_ADDRS, 32)) {
-		return false;
-	}
-	return l2_len == (size_t)(b->ip - b->data) &&
-	       !memcmp(a->data, b->data, l2_len);
+	if (a->l3 == PKT_L3_IPV4)
+		return pkt_raw64(a->ip + IP4_ADDRS) ==
+		       pkt_raw64(b->ip + IP4_ADDRS);
+	return !memcmp(a->ip + IP6_ADDRS, b->ip + IP6_ADDRS, 32);
 }
 
 static bool has_same_ip_header(const struct segment *a, const struct segment *b)
@@ -181,19 +178,15 @@ static bool has_same_ip_header(const struct segment *a, const struct segment *b)
 static bool has_same_tcp_header(const struct segment *a,
 				const struct segment *b)
 {
-	/* Acknowledgement, length, flags, window. */
-	static const uint8_t same[8] = {
-		0xff, 0xff, 0xff,
-		0xff, 0xff, 0xff & ~(TCP_FIN | TCP_PSH | TCP_CWR),
-		0xff, 0xff
-	};
-	uint64_t diff = pkt_raw64(a->tcp + TCP_ACK_SEQ) ^
-			pkt_raw64(b->tcp + TCP_ACK_SEQ);
+	const uint8_t may_differ = TCP_FIN | TCP_PSH | TCP_CWR;
+	const uint8_t *p = a->tcp, *q = b->tcp;
 
-	if (diff & pkt_raw64(same))
-		return false;
-	return !memcmp(a->tcp + TCP_URGENT, b->tcp + TCP_URGENT,
-		       tcp_hdr_len(a->tcp) - TCP_URGENT);
+	return pkt_raw32(p + TCP_ACK_SEQ) == pkt_raw32(q + TCP_ACK_SEQ) &&
+	       p[TCP_DOFF] == q[TCP_DOFF] &&
+	       !((p[TCP_FLAGS] ^ q[TCP_FLAGS]) & ~may_differ) &&
+	       pkt_be16(p + TCP_WINDOW) == pkt_be16(q + TCP_WINDOW) &&
+	       !memcmp(p + TCP_URGENT, q + TCP_URGENT,
+		       tcp_hdr_len(p) - TCP_URGENT);
 }
 
 /* The identification of packet number @n of the group. */

@@ -32,6 +32,7 @@
 #define TCP_ACK_SEQ	8
 #define TCP_DOFF	12
 #define TCP_FLAGS	13
+#define TCP_WINDOW	14
 #define TCP_CSUM	16
 #define TCP_URGENT	18
 #define TCP_HDR_LEN	20u
