@@ -66,6 +66,12 @@ uint32_t virtq_look(struct virtq *vq)
 	return n;
 }
 
+/* Empty ones count, too: a guest shall not have us walk for nothing. */
+static int break_too_many(struct virtq *vq)
+{
+	return virtq_break(vq, "a chain of more than 512 pieces");
+}
+
 /* Adds the memory of one descriptor, which may lie in several regions. */
 static int add_pieces(struct virtq *vq, const struct vring_desc *desc,
 		      struct virtq_chain *chain)
@@ -78,7 +84,7 @@ static int add_pieces(struct virtq *vq, const struct vring_desc *desc,
 		uint32_t len = left;
 
 		if (chain->n == VIRTQ_MAX_PIECES)
-			return virtq_break(vq, "a chain of more than 512 pieces");
+			return break_too_many(vq);
 		piece->data = guest_mem_at(vq->mem, &vq->hint, gpa, &len);
 		if (!piece->data)
 			return virtq_break(vq, "a descriptor points outside the guest's memory");
@@ -131,6 +137,8 @@ static int walk_indirect(struct virtq *vq, const struct vring_desc *table,
 	if (!num || table->len % SIZE_OF_TABLE_ENTRY || num > vq->num)
 		return virtq_break(vq, "an indirect table of a wrong length");
 	for (uint32_t seen = 0; seen < num; seen++) {
+		if (seen == VIRTQ_MAX_PIECES)
+			return break_too_many(vq);
 		if (load_indirect(vq, table->addr + i * SIZE_OF_TABLE_ENTRY,
 				  &desc))
 			return -1;
@@ -159,6 +167,8 @@ int virtq_walk_chain(struct virtq *vq, uint16_t next, bool write,
 	chain->n = 0;
 	chain->len = 0;
 	for (uint32_t seen = 0; seen < vq->num; seen++) {
+		if (__builtin_expect(seen == VIRTQ_MAX_PIECES, 0))
+			return break_too_many(vq);
 		if (__builtin_expect(i >= vq->num, 0))
 			return virtq_break(vq, "a descriptor index beyond the ring");
 		desc = virtq_load_desc(&vq->desc[i]);
