@@ -37,14 +37,14 @@
 
 #define PACKET_MAX	4096
 
-struct packet {
+struct made_packet {
 	uint8_t data[PACKET_MAX];
 	uint32_t len;
 };
 
 /* Where the maker of a packet has got to. Offsets; 0 = not there. */
 struct packet_maker {
-	struct packet *p;
+	struct made_packet *p;
 	uint32_t type_at;	/* EtherType to fill in */
 	uint32_t proto_at;	/* IP protocol to fill in */
 	uint32_t ip_at;
@@ -102,7 +102,7 @@ static inline void packet_put16(uint8_t *at, uint32_t value)
 	at[1] = value;
 }
 
-static inline uint8_t *packet_add(struct packet *p, uint32_t len)
+static inline uint8_t *packet_add(struct made_packet *p, uint32_t len)
 {
 	uint8_t *at = p->data + p->len;
 
@@ -296,7 +296,7 @@ static inline void packet_frag(struct packet_maker *m, uint32_t off, bool more)
 	m->is_frag = off || more;
 }
 
-static inline void packet_ext(struct packet_maker *m, uint8_t proto,
+static inline void packet_put_ext(struct packet_maker *m, uint8_t proto,
 			      uint32_t len)
 {
 	uint8_t *ext = packet_next(m, proto, len);
@@ -323,7 +323,7 @@ static inline void packet_l4(struct packet_maker *m, uint8_t proto,
 		l4[12] = 0x50;
 }
 
-static inline void packet_hex(struct packet *p, const char *digits)
+static inline void packet_hex(struct made_packet *p, const char *digits)
 {
 	unsigned int byte;
 
@@ -338,7 +338,7 @@ static inline void packet_hex(struct packet *p, const char *digits)
 static inline bool packet_late_word(struct packet_maker *m, const char *key,
 				    const char *a, uint32_t n, uint32_t n2)
 {
-	struct packet *p = m->p;
+	struct made_packet *p = m->p;
 
 	if (!strcmp(key, "csum")) {
 		packet_set_csum(m, a);
@@ -380,7 +380,7 @@ static inline bool packet_l4_word(struct packet_maker *m, const char *key,
 		if (strcmp(key, words[i].key))
 			continue;
 		if (words[i].is_ext)
-			packet_ext(m, words[i].proto, n ? n : 8);
+			packet_put_ext(m, words[i].proto, n ? n : 8);
 		else if (words[i].len)
 			packet_l4(m, words[i].proto, words[i].len,
 				  n ? n : 1000, n2 ? n2 : 2000);
@@ -391,12 +391,12 @@ static inline bool packet_l4_word(struct packet_maker *m, const char *key,
 	return false;
 }
 
-static inline void packet_word(struct packet_maker *m, const char *key,
+static inline void packet_put_word(struct packet_maker *m, const char *key,
 			       char *a, char *b)
 {
 	uint32_t n = a ? strtoul(a, NULL, 0) : 0;
 	uint32_t n2 = b ? strtoul(b, NULL, 0) : 0;
-	struct packet *p = m->p;
+	struct made_packet *p = m->p;
 	uint32_t i;
 
 	if (packet_late_word(m, key, a, n, n2) ||
@@ -433,7 +433,7 @@ static inline void packet_word(struct packet_maker *m, const char *key,
 }
 
 /* Makes @p from @text; ends the program if that says something impossible. */
-static inline void packet_make(struct packet *p, const char *text)
+static inline void packet_make(struct made_packet *p, const char *text)
 {
 	struct packet_maker m = { .p = p, .type_at = 12 };
 	char *copy = strdup(text), *rest = copy, *word;
@@ -455,7 +455,7 @@ static inline void packet_make(struct packet *p, const char *text)
 			b = strchr(a, ',');
 		if (b)
 			*b++ = 0;
-		packet_word(&m, word, a, b);
+		packet_put_word(&m, word, a, b);
 	}
 	packet_done(&m);
 	free(copy);

@@ -309,7 +309,7 @@ static inline int parse_cut_reason(const struct parse_cut *cut, uint32_t len)
 
 /* @cut at @len bytes. */
 static inline void parse_cut_make(const struct parse_cut *cut, uint32_t len,
-				  struct packet *p)
+				  struct made_packet *p)
 {
 	char text[256];
 
@@ -320,7 +320,7 @@ static inline void parse_cut_make(const struct parse_cut *cut, uint32_t len,
 
 static inline uint32_t parse_cut_len(const struct parse_cut *cut)
 {
-	struct packet p;
+	struct made_packet p;
 
 	packet_make(&p, cut->packet);
 	return p.len;

@@ -118,7 +118,7 @@ static bool make_meta(struct worker *worker, const struct port *in,
 	memcpy(key.mac, packet_data(worker, p) + 6, 6);
 	key.vlan = p->meta.vlan;
 	if (__atomic_load_n(&in->learn, __ATOMIC_RELAXED) &&
-	    (!fdb_lookup(worker->vs->fdb, &key, true, worker->now_s, &found) ||
+	    (!worker_lookup(worker, &key, true, &found) ||
 	     found.port != in->slot))
 		p->meta.flags |= PKT_F_LEARN;
 	return true;
@@ -154,7 +154,7 @@ void forward_learn(struct worker *worker, const struct port *in,
 	memcpy(key.mac, packet_data(worker, p) + 6, 6);
 	key.vlan = p->meta.vlan;
 	/* Asked for already, by an earlier packet of the same burst. */
-	if (fdb_lookup(worker->vs->fdb, &key, true, worker->now_s, &found) &&
+	if (worker_lookup(worker, &key, true, &found) &&
 	    found.port == in->slot)
 		return;
 	worker_learn(worker, &key, in->slot);
@@ -310,7 +310,7 @@ void forward_switch(struct worker *worker, const struct port *in,
 	    __atomic_load_n(&in->host, __ATOMIC_RELAXED))
 		copy_to_host(worker, p, in);
 	if ((key.mac[0] & 1) ||
-	    !fdb_lookup(worker->vs->fdb, &key, false, 0, &found)) {
+	    !worker_lookup(worker, &key, false, &found)) {
 		flood(worker, p, in);
 		return;
 	}

@@ -57,14 +57,19 @@ static enum pkt_reason check(struct worker *worker, const struct port *in,
 	const struct source_rules *rules =
 		__atomic_load_n(&in->source, __ATOMIC_ACQUIRE);
 	const uint8_t *data = packet_data(worker, p);
+	struct fdb_key key = { .vlan = in->vlan };
 	enum pkt_reason reason;
+	struct fdb_found found;
+	bool known;
 
+	memcpy(key.mac, data + 6, 6);
+	known = worker_lookup(worker, &key, true, &found);
 	if (source_is_link_local(data))
 		return PKT_link_local;
 	reason = source_check_tags(in, parsed, ret_pop);
 	if (reason == PKT_N_REASONS)
-		reason = source_check_mac(in, rules, worker->vs->fdb,
-					  worker->now_s, data + 6);
+		reason = source_check_mac(in, rules, known ? &found : NULL,
+					  data + 6);
 	if (reason == PKT_N_REASONS && rules->check_ip)
 		reason = source_check_ip(rules, data, p->len, parsed);
 	if (reason == PKT_N_REASONS)
@@ -130,11 +135,15 @@ uint32_t guest_receive(struct worker *worker, struct vhost_pair *pair)
 	struct guest_bypass bypass;
 	struct pair_packet packet;
 	uint64_t words[BATCH];
-	uint32_t taken, n = 0;
+	uint32_t taken, n = 0, ready;
 
 	if (!pair->tx.running)
 		return 0;
-	guest_bypass_begin(&bypass, worker, pair);
+	ready = min_u32(virtq_avail(&pair->tx, BATCH), BATCH);
+	if (!ready && !pair->tx.broken)
+		return 0;
+	virtq_prefetch(&pair->tx, ready, false);
+	guest_bypass_begin(&bypass, worker, pair, ready);
 	for (taken = 0; taken < BATCH; taken++) {
 		enum pair_verdict verdict =
 			pair_peek(pair, bypass.head, &packet);
@@ -149,6 +158,8 @@ uint32_t guest_receive(struct worker *worker, struct vhost_pair *pair)
 			refuse(worker, pair, verdict, packet.len);
 		else if (bypass.head && guest_bypass_packet(&bypass, &packet))
 			;
+		else if (bypass.wait)
+			break;
 		else if (pair_to_frames(pair, &packet, &worker->cache,
 					&words[n]))
 			n++;

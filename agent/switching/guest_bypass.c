@@ -11,9 +11,14 @@
 #include "switching/offload.h"
 #include "switching/source.h"
 
-/* What is read of a packet before it is decided on: the headers of all but
- * IPv6 with extension headers. */
-#define HEAD		160
+/* What is read of a packet that only its Ethernet header decides on: a line of
+ * the cache, so that short ones are read at once. */
+#define HEAD_SHORT	64
+/* How long a packet may wait for a buffer of the other guest in its sender's
+ * ring, and all behind it: then the switch has it. Longer than a guest's
+ * driver needs to come round, shorter than a TCP connection of the sender's to
+ * somebody else would notice. */
+#define WAIT_NS		(1 * NS_PER_MS)
 
 bool guest_head_is_short(const uint8_t *data)
 {
@@ -28,18 +33,22 @@ bool guest_head_is_short(const uint8_t *data)
 }
 
 void guest_bypass_begin(struct guest_bypass *bypass, struct worker *worker,
-			struct vhost_pair *from)
+			struct vhost_pair *from, uint32_t ready)
 {
 	const struct port *in = from->port;
+	const struct source_rules *rules;
 
 	bypass->head = 0;
 	bypass->dst = NULL;
 	bypass->n_calls = 0;
+	bypass->wait = false;
 	if (!__atomic_load_n(&in->may_bypass, __ATOMIC_RELAXED))
 		return;
 	bypass->worker = worker;
 	bypass->from = from;
-	bypass->head = HEAD;
+	bypass->ready = ready;
+	rules = __atomic_load_n(&in->source, __ATOMIC_ACQUIRE);
+	bypass->head = rules->check_ip ? PAIR_HEAD_HEADERS : HEAD_SHORT;
 	bypass->known = false;
 	memset(bypass->diverted, 0, sizeof(bypass->diverted));
 	bypass->n = 0;
@@ -108,10 +117,10 @@ static struct port *find_target(const struct guest_bypass *bypass,
 	if ((dst.mac[0] | src.mac[0]) & 1)
 		return NULL;
 	/* Known to be the sender's: there is nothing to check or to learn. */
-	if (!fdb_lookup(vs->fdb, &src, true, bypass->worker->now_s, &found) ||
+	if (!worker_lookup(bypass->worker, &src, true, &found) ||
 	    found.port != in->slot)
 		return NULL;
-	if (!fdb_lookup(vs->fdb, &dst, false, 0, &found) ||
+	if (!worker_lookup(bypass->worker, &dst, false, &found) ||
 	    !(__atomic_load_n(&in->bypass[found.port / 64],
 			      __ATOMIC_RELAXED) >>
 		      found.port % 64 &
@@ -134,7 +143,7 @@ static bool ip_is_allowed(const struct guest_bypass *bypass,
 
 	if (!rules->check_ip)
 		return true;
-	/* The parser reads no farther than HEAD, and no farther than the
+	/* The parser reads no farther than the head, and no farther than the
 	 * packet. */
 	return guest_head_is_short(packet->head) &&
 	       !pkt_parse(packet->head, packet->head + packet->len, 0,
@@ -220,8 +229,25 @@ static bool begin_run(struct guest_bypass *bypass, const struct port *to)
 		return false;
 	}
 	bypass->dst = dst;
+	virtq_prefetch(&dst->rx,
+		       min_u32(virtq_avail(&dst->rx, bypass->ready),
+			       bypass->ready),
+		       true);
 	remember_call(bypass, dst);
 	return true;
+}
+
+/* Whether the packet waits where it is for a buffer of the other guest's. */
+static bool may_wait(struct guest_bypass *bypass)
+{
+	struct vhost_pair *from = bypass->from;
+	uint64_t now = now_ns();
+
+	if (!from->waiting_since)
+		from->waiting_since = now;
+	bypass->wait = now - from->waiting_since < WAIT_NS;
+	bypass->worker->blocked |= bypass->wait;
+	return bypass->wait;
 }
 
 bool guest_bypass_packet(struct guest_bypass *bypass,
@@ -231,6 +257,7 @@ bool guest_bypass_packet(struct guest_bypass *bypass,
 	struct virtio_net_hdr hdr = { 0 };
 	struct packet_ext ext;
 	struct port *to;
+	int err;
 
 	if (packet->head_len < PKT_ETH_LEN)
 		return false;
@@ -248,8 +275,12 @@ bool guest_bypass_packet(struct guest_bypass *bypass,
 	if (packet->hdr.flags | packet->hdr.gso_type)
 		pair_header(&ext, &hdr);
 	pair_pieces(bypass->from, packet, pieces, ARRAY_SIZE(pieces));
-	if (pair_write(bypass->dst, &hdr, pieces, packet->len))
+	err = pair_write(bypass->dst, &hdr, pieces, packet->len);
+	if (err == -EAGAIN && may_wait(bypass))
+		return false;
+	if (err)
 		return divert(bypass, to);
+	bypass->from->waiting_since = 0;
 	bypass->n++;
 	bypass->bytes += packet->len;
 	return true;

@@ -17,6 +17,9 @@ struct guest_bypass {
 	struct worker *worker;
 	struct vhost_pair *from;
 	uint32_t head;			/* bytes to peek at; 0: no bypass */
+	uint32_t ready;			/* packets that are to be expected */
+	bool wait;			/* the other guest has no buffer: leave
+					 * the packet where it is */
 	/* what the last packet was found to be */
 	uint8_t macs[12];		/* its addresses */
 	bool known;			/* macs and to are of this batch */
@@ -31,10 +34,12 @@ struct guest_bypass {
 	uint32_t n_calls;
 };
 
+/* A batch of about @ready packets. */
 void guest_bypass_begin(struct guest_bypass *bypass, struct worker *worker,
-			struct vhost_pair *from);
+			struct vhost_pair *from, uint32_t ready);
 
-/* Sends the packet past the switch, if that may be. False: it was not. */
+/* Sends the packet past the switch, if that may be. False: it was not, and
+ * belongs to the switch unless bypass->wait is set. */
 bool guest_bypass_packet(struct guest_bypass *bypass,
 			 const struct pair_packet *packet);
 

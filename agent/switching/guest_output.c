@@ -37,10 +37,8 @@ struct delivery {
 /* Whether the guest may get more after an attempt that ended in @err. */
 static bool settle(struct delivery *d, int err)
 {
-	if (err == -EAGAIN) {
-		count_add(&d->pair->n_no_room, 1);
+	if (err == -EAGAIN)
 		return false;
-	}
 	if (err == -EPIPE) {
 		worker_report_broken(d->worker);
 		return false;
@@ -182,6 +180,7 @@ static uint32_t deliver(struct worker *worker, struct vhost_pair *pair,
 				    packets[i]);
 		return n;
 	}
+	virtq_prefetch(&pair->rx, min_u32(virtq_avail(&pair->rx, n), n), true);
 	if (n > 1 && __atomic_load_n(&pair->port->gro, __ATOMIC_RELAXED) &&
 	    group_packets(&d, n, &gro)) {
 		deliver_groups(&d, &gro);

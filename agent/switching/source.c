@@ -57,19 +57,13 @@ enum pkt_reason source_check_tags(const struct port *in,
 
 enum pkt_reason source_check_mac(const struct port *in,
 				 const struct source_rules *rules,
-				 struct fdb *fdb, uint32_t now_s,
+				 const struct fdb_found *known,
 				 const uint8_t *mac)
 {
-	struct fdb_found found;
-	struct fdb_key key;
-
 	if (mac[0] & 1)
 		return PKT_src_multicast;
-	memcpy(key.mac, mac, 6);
-	key.vlan = in->vlan;
-	if (fdb_lookup(fdb, &key, true, now_s, &found) &&
-	    found.flags & FDB_F_STATIC)
-		return found.port == in->slot ? PKT_N_REASONS : PKT_src_mac;
+	if (known && known->flags & FDB_F_STATIC)
+		return known->port == in->slot ? PKT_N_REASONS : PKT_src_mac;
 	return rules->check_mac ? PKT_src_mac : PKT_N_REASONS;
 }
 

@@ -23,10 +23,11 @@ enum pkt_reason source_check_tags(const struct port *in,
 				  const struct pkt_parsed *parsed,
 				  bool *ret_pop);
 
-/* The source MAC at @mac. PKT_N_REASONS: allowed. */
+/* The source MAC at @mac. @known is where the forwarding table says that it
+ * is; NULL: nowhere. PKT_N_REASONS: allowed. */
 enum pkt_reason source_check_mac(const struct port *in,
 				 const struct source_rules *rules,
-				 struct fdb *fdb, uint32_t now_s,
+				 const struct fdb_found *known,
 				 const uint8_t *mac);
 
 /* The source IP addresses of the packet at @data with @len bytes at hand. */

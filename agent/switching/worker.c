@@ -75,6 +75,7 @@ static uint32_t run_round(struct worker *worker)
 	uint32_t work = 0;
 
 	worker->blocked = false;
+	worker->round++;
 	for (uint32_t i = 0; i < worker->n_queues; i++)
 		work += serve_queue(worker, worker->queues[i]);
 	for (uint32_t i = 0; i < worker->n_pairs; i++)
@@ -92,6 +93,7 @@ static void run_call(struct worker *worker)
 
 	if (!fn)
 		return;
+	worker->round++;
 	fn(worker, worker->call_arg);
 	__atomic_store_n(&worker->call, NULL, __ATOMIC_RELEASE);
 	sem_post(&worker->call_done);
@@ -214,10 +216,15 @@ static bool sleep_until_work(struct worker *worker)
 
 /* ---- the thread ---- */
 
+/* While there is work the clock is looked at only now and then: it costs as
+ * much as a packet. */
+#define ROUNDS_PER_LOOK	16
+
 static void *worker_main(void *arg)
 {
 	struct worker *worker = arg;
 	uint64_t last, now, busy_until;
+	uint32_t unseen = 0;
 
 	rcu_register_thread();
 	last = now_ns();
@@ -230,10 +237,13 @@ static void *worker_main(void *arg)
 		work = run_round(worker);
 		rcu_quiescent_state();
 		count_add(&worker->stats.loops, 1);
+		if (work && ++unseen < ROUNDS_PER_LOOK)
+			continue;
 		now = now_ns();
-		if (work) {
+		if (work || unseen) {
 			count_add(&worker->stats.busy_ns, now - last);
 			busy_until = now + worker->vs->idle_ns;
+			unseen = 0;
 		} else {
 			count_add(&worker->stats.poll_ns, now - last);
 			if (now >= busy_until) {

@@ -21,6 +21,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "memory/hostpool.h"
 #include "ports/port.h"
@@ -53,6 +54,19 @@ struct worker_stats {
 	uint64_t learn_lost;		/* requests the ring had no room for */
 };
 
+/*
+ * What the forwarding table said a moment ago. An entry is good for the round
+ * it was made in: what the control thread takes out of the table it gives up
+ * only when all workers have ended their rounds.
+ */
+#define FDB_MEMO_SIZE	64
+struct fdb_memo {
+	struct fdb_key key;
+	struct fdb_found found;
+	bool seen;			/* and noted as seen */
+	uint64_t round;
+};
+
 struct worker {
 	/* hot */
 	struct vswitch *vs;		/* borrowed */
@@ -65,6 +79,8 @@ struct worker {
 					 * none, see guest_call() */
 	uint32_t index;
 	uint32_t now_s;			/* monotonic seconds, once a round */
+	uint64_t round;			/* counts from 1 */
+	struct fdb_memo memo[FDB_MEMO_SIZE];
 	bool blocked;			/* packets wait for room at a port */
 	uint32_t host_s;		/* the second that n_host counts in */
 	uint32_t n_host;		/* packets handed to the host in it */
@@ -160,6 +176,28 @@ void worker_wake(struct worker *worker);
 /* worker: asks the control thread to learn where @key is. */
 void worker_learn(struct worker *worker, const struct fdb_key *key,
 		  uint16_t port);
+
+/* worker: fdb_lookup(), with the round's memory in front. */
+static inline bool worker_lookup(struct worker *worker,
+				 const struct fdb_key *key, bool seen,
+				 struct fdb_found *ret_found)
+{
+	uint32_t hash = (uint32_t)key->mac[5] ^ key->mac[4] ^ key->vlan;
+	struct fdb_memo *memo = &worker->memo[hash % FDB_MEMO_SIZE];
+
+	if (memo->round == worker->round && memo->seen >= seen &&
+	    !memcmp(&memo->key, key, sizeof(*key))) {
+		*ret_found = memo->found;
+		return true;
+	}
+	if (!fdb_lookup(worker->vs->fdb, key, seen, worker->now_s, ret_found))
+		return false;
+	memo->key = *key;
+	memo->found = *ret_found;
+	memo->seen = seen;
+	memo->round = worker->round;
+	return true;
+}
 
 /* worker: counts a packet under a reason against a port. */
 static inline void worker_count(struct worker *worker, uint16_t slot,

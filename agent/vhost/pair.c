@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/copy.h"
 #include "memory/umem.h"
 #include "vhost/pair.h"
 
@@ -97,7 +98,7 @@ static uint32_t read_chain(const struct virtq_chain *chain, uint32_t *at,
 		const struct virtq_piece *piece = &chain->pieces[*at];
 		uint32_t n = min_u32(len - done, piece->len - *off);
 
-		memcpy((char *)to + done, piece->data + *off, n);
+		copy_bytes((char *)to + done, piece->data + *off, n);
 		done += n;
 		*off += n;
 		if (*off == piece->len) {
@@ -141,13 +142,29 @@ static bool header_is_good(const struct vhost_pair *pair,
 	       hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM;
 }
 
+/* Reads the first @head bytes behind the vnet header. */
+static void read_head(const struct virtq_chain *chain, uint32_t head,
+		      struct pair_packet *packet)
+{
+	const struct virtq_piece *piece = &chain->pieces[packet->rest];
+
+	head = min_u32(head, packet->len);
+	if (head && head < piece->len - packet->rest_off) {
+		copy_bytes(packet->head, piece->data + packet->rest_off, head);
+		packet->rest_off += head;
+		packet->head_len = head;
+		return;
+	}
+	packet->head_len = read_chain(chain, &packet->rest, &packet->rest_off,
+				      packet->head, head);
+}
+
 enum pair_verdict pair_peek(struct vhost_pair *pair, uint32_t head,
 			    struct pair_packet *packet)
 {
 	struct virtio_net_hdr_mrg_rxbuf hdr;
 	struct virtq_chain *chain = &pair->chain;
 	struct virtq *vq = &pair->tx;
-	uint32_t at = 0, off = 0;
 
 	if (!virtq_avail(vq, 1))
 		return vq->broken ? PAIR_BROKEN : PAIR_NONE;
@@ -158,16 +175,25 @@ enum pair_verdict pair_peek(struct vhost_pair *pair, uint32_t head,
 	if (chain->len < pair->hdr_len)
 		return PAIR_BAD_HEADER;
 	packet->len = chain->len - pair->hdr_len;
-	read_chain(chain, &at, &off, &hdr, pair->hdr_len);
+	packet->rest = 0;
+	packet->rest_off = 0;
+	if (chain->pieces[0].len > pair->hdr_len) {
+		memcpy(&hdr.hdr, chain->pieces[0].data, sizeof(hdr.hdr));
+		packet->rest_off = pair->hdr_len;
+	} else {
+		read_chain(chain, &packet->rest, &packet->rest_off, &hdr,
+			   pair->hdr_len);
+	}
 	packet->hdr = hdr.hdr;
 	if (packet->len > PACKET_MAX_LEN)
 		return PAIR_TOO_BIG;
-	if ((hdr.hdr.flags | hdr.hdr.gso_type) && !header_is_good(pair, packet))
-		return PAIR_BAD_HEADER;
-	packet->head_len = read_chain(chain, &at, &off, packet->head,
-				      min_u32(head, PAIR_HEAD_MAX));
-	packet->rest = at;
-	packet->rest_off = off;
+	if (hdr.hdr.flags | hdr.hdr.gso_type) {
+		if (!header_is_good(pair, packet))
+			return PAIR_BAD_HEADER;
+		/* Its headers have to be looked at. */
+		head = head ? PAIR_HEAD_HEADERS : 0;
+	}
+	read_head(chain, min_u32(head, PAIR_HEAD_MAX), packet);
 	return PAIR_PACKET;
 }
 
@@ -229,7 +255,7 @@ bool pair_to_frames(struct vhost_pair *pair, const struct pair_packet *packet,
 	addr = arena_addr(arena, frame) + UMEM_HEADROOM;
 	data = arena_data(arena, addr);
 	n = min_u32(packet->len, arena->frame_size - UMEM_HEADROOM);
-	memcpy(data, packet->head, packet->head_len);
+	copy_bytes(data, packet->head, packet->head_len);
 	read_chain(&pair->chain, &at, &off, data + packet->head_len,
 		   n - packet->head_len);
 	*ret_packet = packet_pack(addr, packet->len);
@@ -299,7 +325,7 @@ static void copy_from(struct source *src, char *to, uint32_t len)
 	for (;;) {
 		uint32_t n = min_u32(len, src->piece.iov_len);
 
-		memcpy(to, src->piece.iov_base, n);
+		copy_bytes(to, src->piece.iov_base, n);
 		src->piece.iov_base = (char *)src->piece.iov_base + n;
 		src->piece.iov_len -= n;
 		len -= n;
@@ -359,8 +385,21 @@ static int check_first(struct vhost_pair *pair, uint8_t *num_buffers[2])
 	return 0;
 }
 
-int pair_write(struct vhost_pair *pair, const struct virtio_net_hdr *hdr,
-	       const struct iovec *pieces, uint32_t len)
+/* There is no buffer, or no such ring any more. */
+static int starve(struct vhost_pair *pair)
+{
+	if (pair->rx.broken)
+		return -EPIPE;
+	if (!pair->starved)
+		count_add(&pair->n_no_room, 1);
+	pair->starved = true;
+	return -EAGAIN;
+}
+
+/* pair_write() into whatever buffers the guest has posted. */
+static int write_chains(struct vhost_pair *pair,
+			const struct virtio_net_hdr *hdr,
+			const struct iovec *pieces, uint32_t len)
 {
 	struct virtio_net_hdr_mrg_rxbuf header = { .hdr = *hdr,
 						   .num_buffers = 1 };
@@ -373,10 +412,8 @@ int pair_write(struct vhost_pair *pair, const struct virtio_net_hdr *hdr,
 		uint32_t part;
 
 		if (virtq_avail(vq, n + 1) <= n) {
-			if (vq->broken)
-				return -EPIPE;
 			/* More will not come while it waits for these. */
-			return n == vq->num ? -EMSGSIZE : -EAGAIN;
+			return n == vq->num ? -EMSGSIZE : starve(pair);
 		}
 		if (virtq_walk(vq, (uint16_t)(vq->next_avail + n), true,
 			       &pair->rx_chain) ||
@@ -395,5 +432,41 @@ int pair_write(struct vhost_pair *pair, const struct virtio_net_hdr *hdr,
 	}
 	virtq_advance(vq, (uint16_t)n);
 	virtq_count(vq, len);
+	pair->starved = false;
+	return 0;
+}
+
+int pair_write(struct vhost_pair *pair, const struct virtio_net_hdr *hdr,
+	       const struct iovec *pieces, uint32_t len)
+{
+	const uint32_t total = pair->hdr_len + len;
+	const uint16_t one = 1;
+	struct virtq *vq = &pair->rx;
+	char *data;
+
+	if (!virtq_avail(vq, 1))
+		return starve(pair);
+	if (virtq_walk(vq, vq->next_avail, true, &pair->rx_chain))
+		return -EPIPE;
+	if (pair->rx_chain.n != 1 || pair->rx_chain.len < total)
+		return write_chains(pair, hdr, pieces, len);
+	/* All of it in one buffer. */
+	data = pair->rx_chain.pieces[0].data;
+	memcpy(data, hdr, sizeof(*hdr));
+	if (pair->hdr_len > sizeof(*hdr))
+		memcpy(data + sizeof(*hdr), &one, sizeof(one));
+	data += pair->hdr_len;
+	for (uint32_t left = len; left; pieces++) {
+		uint32_t n = min_u32(left, pieces->iov_len);
+
+		copy_bytes(data, pieces->iov_base, n);
+		data += n;
+		left -= n;
+	}
+	log_piece(pair, &pair->rx_chain.pieces[0], total);
+	virtq_put_used(vq, 0, pair->rx_chain.head, total);
+	virtq_advance(vq, 1);
+	virtq_count(vq, len);
+	pair->starved = false;
 	return 0;
 }

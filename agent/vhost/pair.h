@@ -30,6 +30,9 @@
 
 /* Bytes of a packet that pair_peek() reads ahead at most. */
 #define PAIR_HEAD_MAX	256
+/* As many as all headers may have, but IPv6 with extension headers: two tags,
+ * 60 bytes of IPv4, 60 of TCP. */
+#define PAIR_HEAD_HEADERS	160
 
 /* Why a guest's packet was refused when it was looked at. */
 enum pair_verdict {
@@ -74,7 +77,10 @@ struct vhost_pair {
 	/* A: counted by the pair's worker */
 	uint64_t n_to_frames, n_from_frames;	/* copies, in packets */
 	uint64_t n_merged;		/* segments that GRO merged into others */
-	uint64_t n_no_room;		/* times that the guest had no buffer */
+	uint64_t n_no_room;		/* times that the guest ran out of
+					 * buffers; holding the lock */
+	bool starved;			/* and has none yet; likewise */
+	uint64_t waiting_since;		/* ns: W, see guest_bypass.c; 0: not */
 	struct counter bypassed[PKT_MAX_PORTS];	/* straight to other guests */
 	/* moderation, C: see vms[].device.moderation */
 	uint32_t call_packets;		/* A: call after so many, 1: at once */
@@ -97,7 +103,8 @@ const char *pair_broken(const struct vhost_pair *pair);
 /* ---- from the guest ---- */
 
 /* Looks at the next packet, of which at most @head bytes (and no more than
- * PAIR_HEAD_MAX) are read. */
+ * PAIR_HEAD_MAX) are read; PAIR_HEAD_HEADERS instead, if @head is not 0, of
+ * one whose vnet header asks for something. */
 enum pair_verdict pair_peek(struct vhost_pair *pair, uint32_t head,
 			    struct pair_packet *packet);
 

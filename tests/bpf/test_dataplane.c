@@ -84,7 +84,7 @@ static void check_bytes(const struct row *row, const struct run *run)
 {
 	const uint8_t *got = run->buf + run->meta_len;
 	uint32_t got_len = run->len - run->meta_len, i;
-	struct packet want;
+	struct made_packet want;
 
 	packet_make(&want, row->out ? row->out : row->in);
 	if (got_len != want.len) {
@@ -167,7 +167,7 @@ static void run_once(struct lab *lab, const struct row *row)
 	const struct bpf_program *prog =
 		lab_ports[row->from].kind == PORT_UPLINK ?
 			lab->skel->progs.uplink : lab->skel->progs.port;
-	struct packet packet;
+	struct made_packet packet;
 	int err;
 
 	packet_make(&packet, row->in);

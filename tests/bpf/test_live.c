@@ -65,7 +65,7 @@ static int packet_socket(int port)
 
 static void send_text(int port, const char *text)
 {
-	struct packet packet;
+	struct made_packet packet;
 
 	packet_make(&packet, text);
 	if (send(taps[port], packet.data, packet.len, 0) != (int)packet.len)
@@ -73,7 +73,7 @@ static void send_text(int port, const char *text)
 }
 
 /* Puts back the tag that the kernel takes off for packet sockets. */
-static void restore_tag(struct msghdr *msg, struct packet *packet)
+static void restore_tag(struct msghdr *msg, struct made_packet *packet)
 {
 	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
 	struct tpacket_auxdata aux;
@@ -90,7 +90,7 @@ static void restore_tag(struct msghdr *msg, struct packet *packet)
 }
 
 /* The next packet that arrived on q<port>; false if there is none in time. */
-static bool receive(int port, int wait_ms, struct packet *ret_packet)
+static bool receive(int port, int wait_ms, struct made_packet *ret_packet)
 {
 	struct pollfd pfd = { .fd = taps[port], .events = POLLIN };
 	char control[256];
@@ -117,7 +117,7 @@ static bool receive(int port, int wait_ms, struct packet *ret_packet)
 
 static void expect(int port, const char *text)
 {
-	struct packet want, got;
+	struct made_packet want, got;
 
 	packet_make(&want, text);
 	if (!receive(port, WAIT_MS, &got))
@@ -131,7 +131,7 @@ static void expect(int port, const char *text)
 /* Call it when what was to arrive elsewhere has. */
 static void expect_nothing(int port)
 {
-	struct packet got;
+	struct made_packet got;
 
 	if (receive(port, 0, &got))
 		row_fail("q%d: a packet of %u bytes arrived", port, got.len);

@@ -13,7 +13,7 @@
 
 static struct parser *skel;
 
-static int parse_bpf(const struct packet *packet, struct pkt_parsed *ret_parsed)
+static int parse_bpf(const struct made_packet *packet, struct pkt_parsed *ret_parsed)
 {
 	static struct run run;
 	int err;
@@ -31,7 +31,7 @@ static int parse_bpf(const struct packet *packet, struct pkt_parsed *ret_parsed)
 }
 
 /* Both builds agree on @packet; returns their reason. */
-static int compare(const struct packet *packet, struct pkt_parsed *ret_parsed)
+static int compare(const struct made_packet *packet, struct pkt_parsed *ret_parsed)
 {
 	struct pkt_parsed c;
 	int reason_bpf, reason_c;
@@ -52,7 +52,7 @@ static int compare(const struct packet *packet, struct pkt_parsed *ret_parsed)
 static void run_row(const struct parse_row *row)
 {
 	struct pkt_parsed got, want = row->want;
-	struct packet packet;
+	struct made_packet packet;
 	int reason;
 
 	row_begin(row->name);
@@ -74,7 +74,7 @@ static void run_cut(const struct parse_cut *cut)
 
 	for (len = PKT_ETH_LEN; len <= full; len++) {
 		int reason, want = parse_cut_reason(cut, len);
-		struct packet packet;
+		struct made_packet packet;
 		struct pkt_parsed got;
 
 		row_begin(cut->packet);
@@ -104,7 +104,7 @@ static void run_mutations(void)
 
 	row_begin("random changes");
 	for (i = 0; i < N_MUTATIONS && !runner.failed; i++) {
-		struct packet packet;
+		struct made_packet packet;
 		struct pkt_parsed got;
 
 		packet_make(&packet, parse_rows[i % N_PARSE_ROWS].packet);

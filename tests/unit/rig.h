@@ -325,6 +325,7 @@ static inline void rig_round(struct rig *rig, uint32_t index)
 	struct worker *worker = rig->vs.workers[index];
 
 	worker->blocked = false;
+	worker->round++;
 	for (uint32_t i = 0; i < worker->n_queues; i++) {
 		struct queue *queue = worker->queues[i];
 

@@ -75,7 +75,7 @@ static void net_done(struct net *net)
 /* What @text is, in at @slot without metadata. */
 static void receive(struct net *net, uint16_t slot, const char *text)
 {
-	struct packet packet;
+	struct made_packet packet;
 
 	packet_make(&packet, text);
 	assert_true(rig_receive(net->rig, net->port[slot], packet.data,
@@ -86,7 +86,7 @@ static void receive(struct net *net, uint16_t slot, const char *text)
 static void expect(struct net *net, uint16_t slot, const char *text)
 {
 	struct rig_packet got;
-	struct packet want;
+	struct made_packet want;
 
 	packet_make(&want, text);
 	if (!rig_sent(net->rig, net->port[slot], &got))
@@ -161,7 +161,7 @@ static void test_guest_tags(void **state)
 /* What the XDP program does to a packet: the network's tag off, the metadata
  * written. */
 static void as_program(const struct net *net, uint16_t slot,
-		       struct packet *packet, struct pkt_meta *meta)
+		       struct made_packet *packet, struct pkt_meta *meta)
 {
 	bool uplink = net->port[slot]->kind == PORT_UPLINK;
 	struct pkt_parsed parsed;
@@ -196,7 +196,7 @@ struct outcome {
 static void run_row(uint16_t slot, const char *text, bool with_meta,
 		    struct outcome *ret)
 {
-	struct packet packet;
+	struct made_packet packet;
 	struct pkt_meta meta;
 	struct net net;
 
@@ -253,7 +253,7 @@ static void test_metadata_is_cleared(void **state)
 {
 	struct pkt_meta meta, *at;
 	struct rig_packet got;
-	struct packet packet;
+	struct made_packet packet;
 	struct net net;
 
 	(void)state;
@@ -282,7 +282,7 @@ static uint32_t leave_unread(struct net *net, struct rig_queue *rq,
 			     struct rig_ring *rx)
 {
 	const struct arena *arena = &net->rig->vs.arena;
-	struct packet packet;
+	struct made_packet packet;
 	struct pkt_meta meta;
 	uint32_t frame;
 
@@ -329,7 +329,7 @@ static void test_metadata_left_behind(void **state)
 static void test_metadata_refused(void **state)
 {
 	struct rig_packet got;
-	struct packet packet;
+	struct made_packet packet;
 	struct pkt_meta meta;
 	struct xdp_desc *desc;
 	uint8_t bytes[256], *data;

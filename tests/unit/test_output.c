@@ -49,7 +49,7 @@ static void net_done(struct net *net)
 }
 
 /* A packet with a number in it. */
-static void make_numbered(struct packet *packet, const char *text,
+static void make_numbered(struct made_packet *packet, const char *text,
 			  uint32_t number)
 {
 	packet_make(packet, text);
@@ -67,7 +67,7 @@ static uint32_t number_of(const struct rig_packet *packet)
 static bool receive(struct net *net, uint16_t slot, const char *text,
 		    uint32_t number)
 {
-	struct packet packet;
+	struct made_packet packet;
 
 	make_numbered(&packet, text, number);
 	return rig_receive(net->rig, net->port[slot], packet.data, packet.len,
@@ -76,7 +76,7 @@ static bool receive(struct net *net, uint16_t slot, const char *text,
 
 static bool receive_share(struct net *net, uint16_t slot, uint32_t number)
 {
-	struct packet packet;
+	struct made_packet packet;
 
 	make_numbered(&packet, "tag=10 ip4 proto=200 data=20", number);
 	return rig_receive_share(net->rig, net->share[slot], packet.data,
@@ -459,7 +459,7 @@ static const char *const storm_packets[N_SLOTS][5] = {
 static void storm_arrive(struct net *net, uint64_t *seed, int first, int last)
 {
 	int slot = first + (int)unit_below(seed, (uint32_t)(last - first + 1));
-	struct packet packet;
+	struct made_packet packet;
 
 	packet_make(&packet, storm_packets[slot][unit_below(seed, 5)]);
 	if (slot == WAN && unit_below(seed, 2) == 0)

@@ -12,7 +12,7 @@
 
 #include "../parse_rows.h"
 
-static int parse(const struct packet *packet, int want_csum,
+static int parse(const struct made_packet *packet, int want_csum,
 		 struct pkt_parsed *ret_parsed)
 {
 	uint8_t *copy = malloc(packet->len ? packet->len : 1);
@@ -33,7 +33,7 @@ static void test_rows(void **state)
 	for (i = 0; i < N_PARSE_ROWS; i++) {
 		const struct parse_row *row = &parse_rows[i];
 		struct pkt_parsed got, want = row->want;
-		struct packet packet;
+		struct made_packet packet;
 		int reason;
 
 		packet_make(&packet, row->packet);
@@ -62,7 +62,7 @@ static void test_cuts(void **state)
 
 		for (len = 0; len <= full; len++) {
 			struct pkt_parsed got;
-			struct packet packet;
+			struct made_packet packet;
 			int reason, want = parse_cut_reason(cut, len);
 
 			parse_cut_make(cut, len, &packet);
@@ -76,7 +76,7 @@ static void test_cuts(void **state)
 
 static struct pkt_parsed parse_text(const char *text, int want_csum)
 {
-	struct packet packet;
+	struct made_packet packet;
 	struct pkt_parsed got;
 
 	packet_make(&packet, text);
