@@ -109,7 +109,6 @@ static int take_headers(const void *data, uint32_t avail, uint32_t len,
 	uint32_t hdr_len;
 	int err;
 
-	avail = min_u32(avail, len);
 	avail = min_u32(avail, GSO_MAX_HEADERS);
 	memcpy(headers, data, avail);
 	err = parse(headers, avail, len, p);

@@ -311,6 +311,9 @@ static void tell_packet(const struct lie_row *row, struct tcp_packet *p)
 	case LIE_LENGTH:
 		set_ip_length(p, row->v6, (int)(p->len - p->l3_off) - row->a);
 		break;
+	case LIE_TOTAL: /* and IP says the same */
+		set_ip_length(p, row->v6, (int)(p->len - p->l3_off) + row->a);
+		break;
 	case LIE_CUT:
 		p->len = (uint32_t)row->a;
 		set_ip_length(p, row->v6, row->a - (int)p->l3_off);
@@ -368,6 +371,24 @@ static void test_lies(void **state)
 		check_lie(&lies[i]);
 	assert_int_equal(gso_begin(&gso, NULL, 0, 0, &(struct packet_ext){ 0 }),
 			 -EINVAL);
+}
+
+/* A first fragment of a length that a fragment may have. */
+static void test_fragment(void **state)
+{
+	struct tcp_shape s = { .tcp_flags = 0x10,
+			       .pseudo = true,
+			       .payload = payload,
+			       .size = 100 };
+	struct packet_ext ext;
+
+	(void)state;
+	tcp_make(&big, &s);
+	ext = tcp_ext(&big, false, 48);
+	assert_int_equal(gso_check(big.data, big.len, big.len, &ext), 0);
+	big.data[14 + 6] = 0x20;
+	assert_int_equal(gso_check(big.data, big.len, big.len, &ext),
+			 -EOPNOTSUPP);
 }
 
 /* Every byte of the headers wrong in every way: refused, or cut into whole
@@ -456,8 +477,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random), cmocka_unit_test(test_longest),
-		cmocka_unit_test(test_lies),   cmocka_unit_test(test_pokes),
-		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_lies),   cmocka_unit_test(test_fragment),
+		cmocka_unit_test(test_pokes),  cmocka_unit_test(test_check),
 	};
 
 	return cmocka_run_group_tests_name("gso", tests, setup, NULL);
