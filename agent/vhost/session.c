@@ -20,6 +20,8 @@
 /* A connection that was refused after so long was a good one before. */
 #define GOOD_NS (10 * NS_PER_SEC)
 
+#define SHRUNK "memory: a file has shrunk or cannot be mapped"
+
 /* What a message must look like before its function sees it. */
 struct request {
 	session_request *run;
@@ -184,7 +186,8 @@ void vhost_session_fail(struct vhost_session *s, const char *why)
 {
 	if (s->fd < 0)
 		return;
-	session_end(s, true, why);
+	/* A ring that reads as zeros now is broken by that. */
+	session_end(s, true, guest_mem_is_broken(s->mem) ? SHRUNK : why);
 	tell(s);
 }
 
@@ -309,8 +312,7 @@ int vhost_session_tick(struct vhost_session *s, uint64_t now)
 	uint64_t left;
 
 	if (s->fd >= 0 && guest_mem_is_broken(s->mem))
-		session_end(s, true,
-			    "memory: a file has shrunk or cannot be mapped");
+		session_end(s, true, SHRUNK);
 	session_connect_try(s, now);
 	tell(s);
 	if (s->fd >= 0 || s->listening || s->next_try_ns <= now)
