@@ -10,6 +10,8 @@
 
 /* Buffers that one packet may take: 64 KiB in 128-byte buffers. */
 #define MAX_BUFFERS	512
+/* Descriptors of all of them: each may have one for the vnet header. */
+#define MAX_WALKED	(2 * MAX_BUFFERS)
 
 /* virtio_net.h of older kernels' headers has them under these names. */
 #define GSO_TYPE(hdr)	((hdr)->gso_type & ~VIRTIO_NET_HDR_GSO_ECN)
@@ -408,6 +410,7 @@ static int write_chains(struct vhost_pair *pair,
 	uint8_t *num_buffers[2] = { NULL, NULL };
 	struct virtq *vq = &pair->rx;
 
+	vq->n_walked = 0;
 	do {
 		uint32_t part;
 
@@ -419,6 +422,10 @@ static int write_chains(struct vhost_pair *pair,
 			       &pair->rx_chain) ||
 		    (!n && check_first(pair, num_buffers)))
 			return -EPIPE;
+		if (vq->n_walked > MAX_WALKED) {
+			virtq_break(vq, "buffers of more than 1024 pieces for one packet");
+			return -EPIPE;
+		}
 		part = fill_chain(pair, &src, left);
 		virtq_put_used(vq, (uint16_t)n, pair->rx_chain.head, part);
 		left -= part;

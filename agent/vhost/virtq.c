@@ -137,6 +137,7 @@ static int walk_indirect(struct virtq *vq, const struct vring_desc *table,
 	if (!num || table->len % SIZE_OF_TABLE_ENTRY || num > vq->num)
 		return virtq_break(vq, "an indirect table of a wrong length");
 	for (uint32_t seen = 0; seen < num; seen++) {
+		vq->n_walked++;
 		if (seen == VIRTQ_MAX_PIECES)
 			return break_too_many(vq);
 		if (load_indirect(vq, table->addr + i * SIZE_OF_TABLE_ENTRY,
@@ -167,6 +168,7 @@ int virtq_walk_chain(struct virtq *vq, uint16_t next, bool write,
 	chain->n = 0;
 	chain->len = 0;
 	for (uint32_t seen = 0; seen < vq->num; seen++) {
+		vq->n_walked++;
 		if (__builtin_expect(seen == VIRTQ_MAX_PIECES, 0))
 			return break_too_many(vq);
 		if (__builtin_expect(i >= vq->num, 0))

@@ -62,6 +62,8 @@ struct virtq {
 	bool event_idx;
 	bool indirect;
 	bool call_always;		/* until the first call has been made */
+	uint32_t n_walked;		/* descriptors, but for those that are a
+					 * chain alone; reset by the owner */
 	struct guest_mem *mem;		/* borrowed from the session */
 	struct guest_region *hint;
 	/* cold */
