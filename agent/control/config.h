@@ -167,7 +167,7 @@ struct config {
 	/* workers: */
 	uint32_t cores[CONFIG_MAX_WORKERS];
 	uint32_t n_cores;
-	uint32_t idle_us;		/* empty polling before sleeping */
+	uint32_t idle_us;		/* the longest empty polling */
 	struct config_pos cores_pos;
 
 	/* metrics: */

@@ -34,7 +34,7 @@ struct vswitch {
 	struct fdb *fdb;				/* owned */
 	struct worker *workers[PORT_MAX_WORKERS];	/* owned */
 	uint32_t n_workers;
-	uint32_t idle_ns;		/* of empty polling before sleeping */
+	uint32_t idle_ns;		/* the longest empty polling */
 	int learn_fd;			/* owned eventfd: addresses to learn */
 	int host_fd;			/* owned: see ports/host.h */
 	/* control thread's own */

@@ -3,7 +3,7 @@
  * A worker: a thread pinned to a core that owns queues and runs each batch to
  * completion: reap, receive, switch, send, refill.
  *
- * Sleeping (design D5). A worker polls while there is work and for idle_ns
+ * Sleeping (design D5). A worker polls while there is work and for up to idle_ns
  * after. Then it waits in epoll for its sockets (edge-triggered: see umem.h)
  * and guests' kicks, and its eventfd. A producer that pushed to a ring of another worker wakes it
  * only if it sleeps: the sleeper sets its flag, then looks at its rings once
@@ -75,6 +75,7 @@ struct worker {
 	uint32_t n_queues;
 	uint32_t n_pairs;
 	struct vhost_pair **pairs;	/* owned array */
+	uint32_t window_ns;		/* of empty polling before sleeping */
 	uint64_t call_wait;		/* ns until a guest has to be called; 0:
 					 * none, see guest_call() */
 	uint32_t index;

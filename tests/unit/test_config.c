@@ -152,7 +152,7 @@ static void defaults_of_the_host(void **state)
 	assert_int_equal(c->hugepages, WANT_AUTO);
 	assert_pos(c->frames_pos, 0, 0);
 	assert_int_equal(c->n_cores, 0);
-	assert_int_equal(c->idle_us, 50);
+	assert_int_equal(c->idle_us, 200);
 	assert_pos(c->cores_pos, 0, 0);
 	assert_true(c->metrics);
 	assert_string_equal(c->metrics_host, "127.0.0.1");
