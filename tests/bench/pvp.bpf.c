@@ -3,9 +3,12 @@
  * The wire of the benchmark of VMs: "generate" runs on frames that
  * BPF_PROG_TEST_RUN makes and sends them out of the wire's device, as in
  * pktgen.bpf.c, but at a rate that the process changes while it runs;
- * "wire_count" is what frames meet that come back.
+ * "wire_count" is what frames meet that come back, at the first place where
+ * the kernel need not copy them: an XDP program would want more room in front,
+ * and that would be counted as the switch's.
  */
 #include <linux/bpf.h>
+#include <linux/pkt_cls.h>
 #include <linux/types.h>
 #include <stdbool.h>
 
@@ -61,21 +64,21 @@ int generate(struct xdp_md *ctx)
 	return (int)bpf_redirect(send.ifindex, 0);
 }
 
-SEC("xdp")
-int wire_count(struct xdp_md *ctx)
+SEC("tc")
+int wire_count(struct __sk_buff *skb)
 {
-	void *data_end = (void *)(long)ctx->data_end;
-	void *data = (void *)(long)ctx->data;
+	void *data_end = (void *)(long)skb->data_end;
+	void *data = (void *)(long)skb->data;
 	struct pvp_stamp *stamp = data + PVP_STAMP_OFF;
 	struct pvp_received *r;
 	__u32 key = 0, bucket;
 
 	r = bpf_map_lookup_elem(&received, &key);
 	if (!r)
-		return XDP_ABORTED;
+		return TC_ACT_SHOT;
 	if ((void *)(stamp + 1) > data_end || stamp->magic != PVP_MAGIC) {
 		r->foreign++;
-		return XDP_DROP;
+		return TC_ACT_SHOT;
 	}
 	r->frames++;
 	if (stamp->ns) {
@@ -83,7 +86,7 @@ int wire_count(struct xdp_md *ctx)
 		if (bucket < PVP_BUCKETS)
 			r->hist[bucket]++;
 	}
-	return XDP_DROP;
+	return TC_ACT_SHOT;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

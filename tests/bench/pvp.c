@@ -11,6 +11,7 @@
  *
  *	offered, overload  frames a second, as many as possible, and how many
  *	                   of them arrived
+ *	busy               percent of a core that the switch then used
  *	pressed            1: the switch was the limit, 0: the generator
  *	rate               the highest rate at which under 0.1 % is lost
  *	cost               ns of the switch's core per frame; measured while a
@@ -237,15 +238,18 @@ static bool holds(struct pvp *p, struct load *l, double pps)
 
 /* What was offered and what arrived at full load; then by bisection the highest
  * rate. */
-static void measure_rate(struct pvp *p, struct load *l)
+static void measure_rate(struct pvp *p, const struct options *o, struct load *l)
 {
 	struct load_result r;
 	double low, high;
 
 	l->pps = 0;
+	p->switch_pid = o->switch_pid;
 	r = load_run(p, l);
+	p->switch_pid = 0;
 	print_value(l, "offered", r.offered);
 	print_value(l, "overload", r.rate);
+	print_value(l, "busy", r.cost_ns * r.rate / 1e7);
 	print_value(l, "pressed", r.pressed);
 	if (loss(&r) < LOSS) {
 		print_value(l, "rate", r.rate);
@@ -377,7 +381,7 @@ static void measure_path(struct pvp *p, const struct options *o, enum path path,
 
 	warm_up(p, &l);
 	if (o->measures & MEASURE_RATE)
-		measure_rate(p, &l);
+		measure_rate(p, o, &l);
 	if (o->measures & MEASURE_COST)
 		measure_cost(p, o, &l);
 	if (o->measures & MEASURE_LATENCY)

@@ -16,7 +16,7 @@
 #	SIZES=64,1514		bytes without FCS
 #	SWITCHES="pktagent ovs"	of pktagent, bypass, testpmd, ovs
 #	SECS=0.4		each load
-#	PROFILE=1		where the switch's core spends its time, by perf:
+#	PROFILE=1		where the switch spends its time, by perf:
 #				build/bench/pvp.SWITCH.CASES.txt
 
 set -u
@@ -42,8 +42,8 @@ has() { # WORD LIST
 start_profile() {
 	PERF=
 	[ -n "$PROFILE" ] || return 0
-	perf record -q -C 1 -F 997 -e cpu-clock -o "$LAB_DIR/perf.data" \
-		2> /dev/null &
+	perf record -q -p "$SWITCH_PID" -F 997 -e cpu-clock \
+		-o "$LAB_DIR/perf.data" 2> /dev/null &
 	PERF=$!
 }
 
@@ -70,6 +70,8 @@ run() {
 		# No trace of the switch before.
 		ip -n "$LAB-host" link del up0
 		lab_nic 1
+		# Nor work that is the wire's on the switch's core.
+		lab_in wire ethtool -K wire0 gro off
 	fi
 	switch_start "$name" "$way" "${sockets[@]}" || return
 	start_profile

@@ -245,6 +245,7 @@ static void print_table(const unsigned int *sizes, int n_sizes)
 				   1e-6);
 			print_line(p, sizes[i], "  overload, Mpps", "overload",
 				   1e-6);
+			print_line(p, sizes[i], "  CPU then, %", "busy", 1);
 			print_line(p, sizes[i], "  ns per frame", "cost", 1);
 			print_line(p, sizes[i], "  of it in the kernel",
 				   "kernel", 1);
@@ -275,7 +276,7 @@ static const char *unit_of(const char *what)
 		{ "cost", "ns" },    { "kernel", "ns" },   { "gbps", "Gbit/s" },
 		{ "idle", "%" },     { "memory", "MiB" },  { "p50_10k", "us" },
 		{ "p99_10k", "us" }, { "p50_200k", "us" }, { "p99_200k", "us" },
-		{ "pressed", "" },
+		{ "pressed", "" },   { "busy", "%" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++)

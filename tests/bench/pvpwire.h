@@ -30,7 +30,6 @@ struct wire {
 	struct pvp_send *send;	/* its, mapped */
 	volatile struct pvp_sent *sent;
 	int generate_fd, received_fd; /* borrowed */
-	int link_fd;		      /* owned */
 	int n_cpus;
 	struct pvp_received *received; /* owned: one per CPU */
 	/* the thread of live frames */
@@ -72,6 +71,23 @@ static inline struct pvp_send *wire_map(struct bpf_object *obj)
 	die("the generator has no state");
 }
 
+/* It stays with the device, which is the benchmark's own. */
+static inline void wire_attach(int prog_fd, int ifindex)
+{
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex,
+		    .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd, .handle = 1,
+		    .priority = 1, .flags = BPF_TC_F_REPLACE);
+	int err;
+
+	err = bpf_tc_hook_create(&hook);
+	if (err && err != -EEXIST)
+		die("clsact: %s", strerror(-err));
+	err = bpf_tc_attach(&hook, &opts);
+	if (err)
+		die("the wire's receiver: %s", strerror(-err));
+}
+
 /* On device @dev, with the threads on @cpu. */
 static inline void wire_open(struct wire *w, const char *dev, int cpu)
 {
@@ -87,8 +103,7 @@ static inline void wire_open(struct wire *w, const char *dev, int cpu)
 	w->send = wire_map(w->obj);
 	w->sent = (volatile struct pvp_sent *)(w->send + 1);
 	w->send->ifindex = (uint32_t)ifindex;
-	w->link_fd = bench_attach(bench_prog_fd(w->obj, "wire_count"), ifindex,
-				  false);
+	wire_attach(bench_prog_fd(w->obj, "wire_count"), ifindex);
 	w->n_cpus = libbpf_num_possible_cpus();
 	w->received = calloc((size_t)w->n_cpus, sizeof(*w->received));
 	if (!w->received)
@@ -101,7 +116,6 @@ static inline void wire_open(struct wire *w, const char *dev, int cpu)
 static inline void wire_close(struct wire *w)
 {
 	bench_xsk_close(&w->xsk);
-	close(w->link_fd);
 	bpf_object__close(w->obj);
 	free(w->received);
 }
