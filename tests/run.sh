@@ -98,6 +98,12 @@ list_labs() {
 		[ -x "$f" ] || continue
 		add "net/$(basename "$f" .sh)" build/gcc root 900 "'$f'"
 	done
+	add build/guest build/gcc root 300 "'$TOP/tests/vm/guest/build'"
+	for f in "$TOP"/tests/vm/*.sh; do
+		[ -x "$f" ] || continue
+		# An emulated guest takes its time, the more so on a busy machine.
+		add "vm/$(basename "$f" .sh)" build/guest root 900 "'$f'"
+	done
 	# The same once more with the sanitizers in the agent, for those that
 	# take devices, ports and memory away from it.
 	for f in $SANITIZED_LABS; do
