@@ -93,10 +93,11 @@ static void publish_map(struct vhost_port *vp, const struct vhost_info *info)
 
 static uint8_t accepted(uint64_t features)
 {
-	uint8_t accepts = 0;
+	uint8_t accepts = PORT_ACCEPTS_CSUM;
 
-	if (features & VIRTIO_NET_GUEST_CSUM)
-		accepts |= PORT_ACCEPTS_CSUM;
+	/* Nothing else goes without it (virtio 1.2, 5.1.3.1). */
+	if (!(features & VIRTIO_NET_GUEST_CSUM))
+		return 0;
 	if (features & VIRTIO_NET_GUEST_TSO4)
 		accepts |= PORT_ACCEPTS_TSO4;
 	if (features & VIRTIO_NET_GUEST_TSO6)
@@ -236,11 +237,25 @@ static void announce(struct worker *worker, void *arg)
 	guest_announce(worker, a->port, a->mac);
 }
 
+static bool may_have(const struct config_vm *vm, const uint8_t mac[6])
+{
+	for (uint32_t i = 0; i < vm->n_macs; i++)
+		if (!memcmp(vm->macs[i], mac, 6))
+			return true;
+	return vm->learn && !(mac[0] & 1);
+}
+
 static void on_rarp(void *arg, const uint8_t mac[6])
 {
 	struct vhost_port *vp = arg;
 	struct announce a = { vp->port, mac };
 
+	if (!may_have(vp->port->vm_config, mac)) {
+		log_warning("%s: the front-end announces %02x:%02x:%02x:%02x:%02x:%02x, which is not the VM's: ignored",
+			    vp->port->name, mac[0], mac[1], mac[2], mac[3],
+			    mac[4], mac[5]);
+		return;
+	}
 	worker_call(vp->agent->vs.workers[0], announce, &a);
 }
 
@@ -362,6 +377,20 @@ static int open_session(struct agent *agent, struct vhost_port *vp)
 	return vhost_session_open(&opts, &vp->session);
 }
 
+/* What went past the switch to an earlier port in this slot is not this
+ * one's. */
+static void forget_bypassed(struct agent *agent, uint16_t slot)
+{
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
+		struct vhost_port *vp =
+			agent->ports[i] ? agent->ports[i]->vhost : NULL;
+
+		for (uint32_t p = 0; vp && p < vp->n_pairs; p++)
+			memset(&vp->pairs[p]->bypassed[slot], 0,
+			       sizeof(vp->pairs[p]->bypassed[slot]));
+	}
+}
+
 int guests_open(struct agent *agent, struct port *port)
 {
 	struct vhost_port *vp;
@@ -374,6 +403,7 @@ int guests_open(struct agent *agent, struct port *port)
 	vp->port = port;
 	port->vhost = vp;
 	snprintf(port->driver, sizeof(port->driver), "vhost-user");
+	forget_bypassed(agent, port->slot);
 	err = open_pairs(agent, vp);
 	if (!err)
 		err = guests_configure(agent, port);
