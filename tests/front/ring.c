@@ -230,26 +230,37 @@ static int64_t now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+bool front_ring_ask(struct front_ring *ring)
+{
+	if (ring->event_idx)
+		__atomic_store_n(used_event(ring), ring->last_used,
+				 __ATOMIC_RELAXED);
+	else
+		ring->avail->flags = 0;
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return front_ring_ready(ring) > 0;
+}
+
+void front_ring_clear(struct front_ring *ring)
+{
+	uint64_t n;
+
+	if (read(ring->call_fd, &n, sizeof(n)) == sizeof(n))
+		ring->n_calls += n;
+}
+
 int front_ring_wait(struct front_ring *ring, int timeout_ms)
 {
 	struct pollfd pfd = { .fd = ring->call_fd, .events = POLLIN };
 	int64_t end = now_ms() + timeout_ms, left;
-	uint64_t n;
 
 	for (;;) {
-		if (ring->event_idx)
-			__atomic_store_n(used_event(ring), ring->last_used,
-					 __ATOMIC_RELAXED);
-		else
-			ring->avail->flags = 0;
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		if (front_ring_ready(ring))
+		if (front_ring_ask(ring))
 			return 0;
 		left = end - now_ms();
 		if (left <= 0)
 			return -ETIMEDOUT;
 		poll(&pfd, 1, (int)left);
-		if (read(ring->call_fd, &n, sizeof(n)) == sizeof(n))
-			ring->n_calls += n;
+		front_ring_clear(ring);
 	}
 }

@@ -94,6 +94,12 @@ static inline uint16_t front_ring_ready(const struct front_ring *ring)
 /* Tells the device not to call: a driver that polls. */
 void front_ring_silence(struct front_ring *ring);
 
+/* Asks for a call when more comes back. True: more has; do not wait. */
+bool front_ring_ask(struct front_ring *ring);
+
+/* Takes the calls that came. */
+void front_ring_clear(struct front_ring *ring);
+
 /* Asks for a call and waits for it until something has come back. 0 or
  * -ETIMEDOUT. */
 int front_ring_wait(struct front_ring *ring, int timeout_ms);
