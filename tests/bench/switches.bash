@@ -19,7 +19,6 @@ SWITCH_MB=512			# of huge pages for DPDK's and OVS's packets
 SWITCH_DPDK=(--in-memory --single-file-segments --no-pci --no-telemetry)
 SWITCH_OVSD=/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk
 
-
 # ---- pktagent ----
 
 # "bypass" is the agent with a rule that lets the two guests by.
@@ -72,8 +71,9 @@ switch_start_testpmd() {
 		devs+=("--vdev=net_vhost$n,iface=$socket,queues=1,client=1")
 		n=$((n + 1))
 	done
-	lab_start host testpmd dpdk-testpmd --file-prefix="$LAB" -l 0,1 \
-		--main-lcore 0 -m $SWITCH_MB "${SWITCH_DPDK[@]}" "${devs[@]}" \
+	lab_start host testpmd env RUNTIME_DIRECTORY="$LAB_DIR" \
+		dpdk-testpmd --file-prefix="$LAB" -l 0,1 --main-lcore 0 \
+		-m $SWITCH_MB "${SWITCH_DPDK[@]}" "${devs[@]}" \
 		-- --forward-mode=io --nb-cores=1 --auto-start \
 		--stats-period 60 --no-mlockall
 	SWITCH_PID=$LAB_LAST_PID
@@ -107,7 +107,8 @@ switch_start_ovs() {
 		other_config:dpdk-socket-mem=$SWITCH_MB \
 		other_config:dpdk-lcore-mask=0x1 \
 		other_config:pmd-cpu-mask=0x2 || return
-	lab_start host ovs taskset -c 0 $SWITCH_OVSD "unix:$dir/db.sock" \
+	lab_start host ovs env RUNTIME_DIRECTORY="$LAB_DIR" \
+		taskset -c 0 $SWITCH_OVSD "unix:$dir/db.sock" \
 		--unixctl="$dir/ovs.ctl"
 	SWITCH_PID=$LAB_LAST_PID
 	switch_vsctl add-br br0 -- set bridge br0 datapath_type=netdev ||

@@ -40,7 +40,9 @@ config() { # MODE QUEUES
 
 # It polls: on one core, and with less of it than the agent gets.
 guest_start() { # QUEUES DEVICE-OPTIONS
-	lab_start host guest nice dpdk-testpmd --file-prefix="$LAB" \
+	# DPDK leaves files behind: in the lab's directory.
+	lab_start host guest env RUNTIME_DIRECTORY="$LAB_DIR" \
+		nice dpdk-testpmd --file-prefix="$LAB" \
 		-l 0,1 --main-lcore 0 -m $GUEST_MB --in-memory \
 		--single-file-segments --no-pci --no-telemetry \
 		--vdev="net_virtio_user0,path=$GUEST_SOCKET,queues=$1,mac=$(net_mac vm1)$2" \
