@@ -173,8 +173,8 @@ test_checksums() { # NAME...
 			"$(test_counter "$name" Udp InCsumErrors)"
 		[[ $name = vm* ]] || continue
 		expect_equal "complaints in $name's kernel log" "" \
-			"$(vm_run "$name" "dmesg | grep -iE \
-				'virtio_net.*(error|bad|fail)|is not a head|BUG|WARNING|hung|watchdog'")"
+			"$(vm_run "$name" "dmesg | grep -E \
+				'BUG:|WARNING:|virtio.*([Ee]rror|bad|fail)|is not a head|blocked for more'")"
 	done
 }
 
@@ -208,17 +208,17 @@ test_captured() {
 # A TCP connection that goes on until test_load_end, while the test does
 # something to it. From the guest to the wire, or the other way round.
 test_load() { # NAME from|to
-	local way=-R
+	local way="-R --rcv-timeout 600000"
 
 	[ "$2" = to ] || way=
 	lab_start wire iperf-load iperf3 -s -1 -p 5300 --forceflush
 	TEST_PID[server]=$LAB_LAST_PID
 	eventually 20 "iperf3 listens" grep -q listening \
 		"$LAB_DIR/iperf-load.log"
-	VM_SECONDS=3600 vm_run "$1" "iperf3 -c 10.77.0.100 -p 5300 $way -t 3600 \
-		--rcv-timeout 600000" > "$LAB_DIR/load" &
+	VM_SECONDS=3600 vm_run "$1" "iperf3 -c 10.77.0.100 -p 5300 \
+		-t 3600 $way" > "$LAB_DIR/load" &
 	TEST_PID[load]=$!
-	eventually $TEST_LONG "the load begins" test_load_moves "$1"
+	test_load_goes_on "$1"
 }
 
 # A good deal has got through since it was last asked.
@@ -255,4 +255,25 @@ test_load_abandon() {
 	kill "${TEST_PID[load]}"
 	wait "${TEST_PID[load]}"
 	lab_stop "${TEST_PID[server]}"
+}
+
+# ---- what a failed test shows ----
+
+eval "net_$(declare -f fail)"
+
+# The ports and what the guests say, as well.
+fail() {
+	local name
+
+	(net_fail "$@")
+	lab_ctl vm show
+	lab_in wire ss -tinm
+	for name in "${!VM_PID[@]}"; do
+		vm_is_running "$name" || continue
+		echo "--- $name ---"
+		tail -n 5 "$LAB_DIR/$name.console" "$LAB_DIR/$name.log"
+		VM_SECONDS=20 vm_run "$name" 'ip addr show eth0; netstat -tn
+			grep virtio /proc/interrupts; dmesg | tail -n 5'
+	done
+	exit 1
 }
