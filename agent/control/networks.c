@@ -111,7 +111,7 @@ static struct port *learned_on(struct agent *agent, const struct fdb_key *key)
 {
 	struct fdb_found found;
 
-	if (!fdb_lookup(agent->vs.fdb, key, false, 0, &found) ||
+	if (!fdb_lookup(agent->vs.fdb, key, 0, 0, &found) ||
 	    (found.flags & FDB_F_STATIC))
 		return NULL;
 	return agent->ports[found.port];
@@ -337,7 +337,7 @@ static bool stale_fdb(const struct fdb_key *key, const struct fdb_entry *entry,
 				    agent->ports[entry->port] : NULL;
 	struct fdb_found found;
 
-	if (fdb_lookup(agent->vs.fdb, key, false, 0, &found))
+	if (fdb_lookup(agent->vs.fdb, key, 0, 0, &found))
 		return false;
 	/* Static entries that are wanted are all in the table already. */
 	if ((entry->flags & FDB_F_STATIC) || !port || !port->learn ||

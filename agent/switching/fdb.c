@@ -97,7 +97,7 @@ static void note_seen(struct fdb_node *node, uint32_t now_s)
 		__atomic_store_n(&node->seen_s, now_s, __ATOMIC_RELAXED);
 }
 
-bool fdb_lookup(struct fdb *fdb, const struct fdb_key *key, bool seen,
+bool fdb_lookup(struct fdb *fdb, const struct fdb_key *key, uint16_t seen_at,
 		uint32_t now_s, struct fdb_found *ret_found)
 {
 	struct fdb_node *node;
@@ -110,7 +110,7 @@ bool fdb_lookup(struct fdb *fdb, const struct fdb_key *key, bool seen,
 		return false;
 	}
 	where = __atomic_load_n(&node->where, __ATOMIC_RELAXED);
-	if (seen)
+	if (seen_at && where >> 8 == seen_at)
 		note_seen(node, now_s);
 	rcu_read_unlock();
 	ret_found->port = (uint16_t)(where >> 8);

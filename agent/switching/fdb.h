@@ -30,9 +30,10 @@ struct fdb *fdb_new(void);
 /* No reader may be left. NULL is allowed. */
 void fdb_free(struct fdb *fdb);
 
-/* Whether (network, MAC) is known, and where. @now_s (monotonic seconds) is
- * noted as the time it was last seen if @seen. Worker or control thread. */
-bool fdb_lookup(struct fdb *fdb, const struct fdb_key *key, bool seen,
+/* Whether (network, MAC) is known, and where. If that is @seen_at (0: nowhere),
+ * @now_s (monotonic seconds) is noted as the time it was last seen: nobody but
+ * its owner keeps an entry alive. Worker or control thread. */
+bool fdb_lookup(struct fdb *fdb, const struct fdb_key *key, uint16_t seen_at,
 		uint32_t now_s, struct fdb_found *ret_found);
 
 /*

@@ -118,7 +118,7 @@ static bool make_meta(struct worker *worker, const struct port *in,
 	memcpy(key.mac, packet_data(worker, p) + 6, 6);
 	key.vlan = p->meta.vlan;
 	if (__atomic_load_n(&in->learn, __ATOMIC_RELAXED) &&
-	    (!worker_lookup(worker, &key, true, &found) ||
+	    (!worker_lookup(worker, &key, in->slot, &found) ||
 	     found.port != in->slot))
 		p->meta.flags |= PKT_F_LEARN;
 	return true;
@@ -154,7 +154,7 @@ void forward_learn(struct worker *worker, const struct port *in,
 	memcpy(key.mac, packet_data(worker, p) + 6, 6);
 	key.vlan = p->meta.vlan;
 	/* Asked for already, by an earlier packet of the same burst. */
-	if (worker_lookup(worker, &key, true, &found) &&
+	if (worker_lookup(worker, &key, in->slot, &found) &&
 	    found.port == in->slot)
 		return;
 	worker_learn(worker, &key, in->slot);
@@ -168,7 +168,7 @@ static void learn_source(struct worker *worker, const struct packet *p)
 		forward_learn(worker, in, p);
 }
 
-/* The longest that becomes of @p on the wire of @to, without its own tag. */
+/* The longest that becomes of @p on a wire; without its own tag if @tagged. */
 static uint32_t longest(struct worker *worker, const struct packet *p,
 			bool tagged)
 {
@@ -190,11 +190,14 @@ static enum pkt_reason refusal(struct worker *worker, const struct packet *p,
 
 	if (!port_is_up(to))
 		return PKT_out_down;
-	if (longest(worker, p, tagged) > max)
-		return PKT_too_big;
 	if (tagged && to->kind == PORT_VM &&
 	    !__atomic_load_n(&to->guest_tags, __ATOMIC_RELAXED))
 		return PKT_vlan_denied;
+	/* A device takes its MTU and one tag more: as the programs' fits(). */
+	if (to->kind == PORT_UPLINK && p->meta.vlan != PKT_VLAN_NONE)
+		tagged = false;
+	if (longest(worker, p, tagged) > max)
+		return PKT_too_big;
 	return PKT_N_REASONS;
 }
 
@@ -310,7 +313,7 @@ void forward_switch(struct worker *worker, const struct port *in,
 	    __atomic_load_n(&in->host, __ATOMIC_RELAXED))
 		copy_to_host(worker, p, in);
 	if ((key.mac[0] & 1) ||
-	    !worker_lookup(worker, &key, false, &found)) {
+	    !worker_lookup(worker, &key, 0, &found)) {
 		flood(worker, p, in);
 		return;
 	}

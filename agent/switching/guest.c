@@ -49,7 +49,7 @@ static enum pkt_reason check_ext(const struct worker *worker,
 		       PKT_N_REASONS;
 }
 
-/* Everything that the program "port" asks of other VMs' packets. */
+/* All that the program "port" asks of other VMs' packets, in its order. */
 static enum pkt_reason check(struct worker *worker, const struct port *in,
 			     const struct packet *p,
 			     const struct pkt_parsed *parsed, bool *ret_pop)
@@ -62,10 +62,14 @@ static enum pkt_reason check(struct worker *worker, const struct port *in,
 	struct fdb_found found;
 	bool known;
 
-	memcpy(key.mac, data + 6, 6);
-	known = worker_lookup(worker, &key, true, &found);
+	if (guest_longest(packet_get_ext(worker, p), p->len) -
+		    parsed->n_tags * PKT_TAG_LEN >
+	    __atomic_load_n(&in->max_len, __ATOMIC_RELAXED))
+		return PKT_too_big;
 	if (source_is_link_local(data))
 		return PKT_link_local;
+	memcpy(key.mac, data + 6, 6);
+	known = worker_lookup(worker, &key, in->slot, &found);
 	reason = source_check_tags(in, parsed, ret_pop);
 	if (reason == PKT_N_REASONS)
 		reason = source_check_mac(in, rules, known ? &found : NULL,
@@ -74,11 +78,6 @@ static enum pkt_reason check(struct worker *worker, const struct port *in,
 		reason = source_check_ip(rules, data, p->len, parsed);
 	if (reason == PKT_N_REASONS)
 		reason = check_ext(worker, p);
-	if (reason == PKT_N_REASONS &&
-	    guest_longest(packet_get_ext(worker, p), p->len) -
-			    parsed->n_tags * PKT_TAG_LEN >
-		    __atomic_load_n(&in->max_len, __ATOMIC_RELAXED))
-		reason = PKT_too_big;
 	return reason;
 }
 
@@ -97,6 +96,10 @@ static void switch_packet(struct worker *worker, const struct port *in,
 	bool pop = false;
 	int reason;
 
+	if (!port_is_up(in)) {
+		output_drop(worker, in->slot, PKT_port_down, word);
+		return;
+	}
 	reason = parse(packet_data(worker, &p), p.len,
 		       packet_n_frames(&worker->vs->arena, word) > 1, &parsed);
 	if (!reason) {

@@ -117,10 +117,10 @@ static struct port *find_target(const struct guest_bypass *bypass,
 	if ((dst.mac[0] | src.mac[0]) & 1)
 		return NULL;
 	/* Known to be the sender's: there is nothing to check or to learn. */
-	if (!worker_lookup(bypass->worker, &src, true, &found) ||
+	if (!worker_lookup(bypass->worker, &src, in->slot, &found) ||
 	    found.port != in->slot)
 		return NULL;
-	if (!worker_lookup(bypass->worker, &dst, false, &found) ||
+	if (!worker_lookup(bypass->worker, &dst, 0, &found) ||
 	    !(__atomic_load_n(&in->bypass[found.port / 64],
 			      __ATOMIC_RELAXED) >>
 		      found.port % 64 &

@@ -63,7 +63,7 @@ struct worker_stats {
 struct fdb_memo {
 	struct fdb_key key;
 	struct fdb_found found;
-	bool seen;			/* and noted as seen */
+	uint16_t seen_at;		/* and noted as seen, if it is there */
 	uint64_t round;
 };
 
@@ -180,22 +180,24 @@ void worker_learn(struct worker *worker, const struct fdb_key *key,
 
 /* worker: fdb_lookup(), with the round's memory in front. */
 static inline bool worker_lookup(struct worker *worker,
-				 const struct fdb_key *key, bool seen,
+				 const struct fdb_key *key, uint16_t seen_at,
 				 struct fdb_found *ret_found)
 {
 	uint32_t hash = (uint32_t)key->mac[5] ^ key->mac[4] ^ key->vlan;
 	struct fdb_memo *memo = &worker->memo[hash % FDB_MEMO_SIZE];
 
-	if (memo->round == worker->round && memo->seen >= seen &&
+	if (memo->round == worker->round &&
+	    (!seen_at || memo->seen_at == seen_at) &&
 	    !memcmp(&memo->key, key, sizeof(*key))) {
 		*ret_found = memo->found;
 		return true;
 	}
-	if (!fdb_lookup(worker->vs->fdb, key, seen, worker->now_s, ret_found))
+	if (!fdb_lookup(worker->vs->fdb, key, seen_at, worker->now_s,
+			ret_found))
 		return false;
 	memo->key = *key;
 	memo->found = *ret_found;
-	memo->seen = seen;
+	memo->seen_at = seen_at;
 	memo->round = worker->round;
 	return true;
 }

@@ -31,7 +31,7 @@ static uint32_t where(struct fdb *fdb, struct fdb_key key)
 {
 	struct fdb_found found;
 
-	if (!fdb_lookup(fdb, &key, false, 0, &found))
+	if (!fdb_lookup(fdb, &key, 0, 0, &found))
 		return 0;
 	return (uint32_t)found.port << 8 | found.flags;
 }
@@ -98,10 +98,14 @@ static void test_seen(void **state)
 	fdb_set(fdb, &key, 1, 0, 100);
 	assert_int_equal(fdb_each(fdb, get_seen, &seen), 0);
 	assert_int_equal(seen, 100);
-	assert_true(fdb_lookup(fdb, &key, false, 150, &found));
+	assert_true(fdb_lookup(fdb, &key, 0, 150, &found));
 	fdb_each(fdb, get_seen, &seen);
 	assert_int_equal(seen, 100);
-	assert_true(fdb_lookup(fdb, &key, true, 151, &found));
+	/* Of somebody else who says that he has the address. */
+	assert_true(fdb_lookup(fdb, &key, 2, 150, &found));
+	fdb_each(fdb, get_seen, &seen);
+	assert_int_equal(seen, 100);
+	assert_true(fdb_lookup(fdb, &key, 1, 151, &found));
 	fdb_each(fdb, get_seen, &seen);
 	assert_int_equal(seen, 151);
 	assert_int_equal(fdb_set(fdb, &key, 1, 0, 152), -EALREADY);
@@ -218,7 +222,7 @@ static void *read_all(void *arg)
 			struct fdb_key key = key_of(i);
 			struct fdb_found found;
 
-			if (!fdb_lookup(shared->fdb, &key, true, 7, &found)) {
+			if (!fdb_lookup(shared->fdb, &key, 1, 7, &found)) {
 				unit_check(i % 2, "static key %u is gone", i);
 				continue;
 			}

@@ -218,7 +218,7 @@ static uint16_t where(struct bench *bench, uint32_t mac, uint16_t vlan)
 	struct fdb_key key = key_of(mac, vlan);
 	struct fdb_found found;
 
-	return fdb_lookup(bench->agent->vs.fdb, &key, false, 0, &found)
+	return fdb_lookup(bench->agent->vs.fdb, &key, 0, 0, &found)
 		       ? found.port
 		       : 0;
 }
