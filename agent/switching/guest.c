@@ -143,7 +143,7 @@ uint32_t guest_receive(struct worker *worker, struct vhost_pair *pair)
 	if (!pair->tx.running)
 		return 0;
 	ready = min_u32(virtq_avail(&pair->tx, BATCH), BATCH);
-	if (!ready && !pair->tx.broken)
+	if (!ready && !virtq_is_broken(&pair->tx))
 		return 0;
 	virtq_prefetch(&pair->tx, ready, false);
 	guest_bypass_begin(&bypass, worker, pair, ready);
@@ -205,6 +205,7 @@ uint64_t guest_call_rx(struct vhost_pair *pair, bool may_wait)
 {
 	uint64_t wait = 0;
 	bool call = false;
+	int fd = -1;
 
 	pair_lock(pair);
 	if (pair->rx.running &&
@@ -212,20 +213,22 @@ uint64_t guest_call_rx(struct vhost_pair *pair, bool may_wait)
 		wait = may_wait ? moderate(pair) : 0;
 		if (!wait) {
 			call = virtq_needs_call(&pair->rx);
+			fd = pair->rx.call_fd;
 			pair->uncalled_since = 0;
 		}
 	}
 	pair_unlock(pair);
-	/* The ring ends only when no worker is in the middle of a round. */
+	/* Not under the lock: it may block. The descriptor is not closed while a
+	 * worker is in the middle of a round. */
 	if (call)
-		virtq_call(&pair->rx);
+		virtq_call(&pair->rx, fd);
 	return wait;
 }
 
 uint64_t guest_call(struct vhost_pair *pair)
 {
 	if (pair->tx.running && virtq_needs_call(&pair->tx))
-		virtq_call(&pair->tx);
+		virtq_call(&pair->tx, pair->tx.call_fd);
 	return guest_call_rx(pair, true);
 }
 
@@ -253,12 +256,12 @@ void guest_kicks_off(struct vhost_pair *pair)
 
 bool guest_has_work(const struct vhost_pair *pair)
 {
-	if (pair->tx.running && !pair->tx.broken && virtq_has_new(&pair->tx))
-		return true;
-	if (!mpsc_is_empty(&pair->in))
+	if (pair->tx.running && !virtq_is_broken(&pair->tx) &&
+	    virtq_has_new(&pair->tx))
 		return true;
 	if (pair->pending_at == pair->n_pending)
-		return false;
+		return !mpsc_is_empty(&pair->in);
+	/* Those in front have to find buffers first. */
 	if (!pair_rx_ready(pair))
 		return !__atomic_load_n(&pair->in_use, __ATOMIC_RELAXED);
 	return virtq_has_new(&pair->rx);

@@ -223,6 +223,8 @@ static bool begin_run(struct guest_bypass *bypass, const struct port *to)
 	dst = choose_pair(bypass, to);
 	if (!dst)
 		return false;
+	/* Before the lock: it may call others, who have locks of their own. */
+	remember_call(bypass, dst);
 	pair_lock(dst);
 	if (!pair_rx_ready(dst) || !guest_pair_is_idle(dst)) {
 		pair_unlock(dst);
@@ -233,7 +235,6 @@ static bool begin_run(struct guest_bypass *bypass, const struct port *to)
 		       min_u32(virtq_avail(&dst->rx, bypass->ready),
 			       bypass->ready),
 		       true);
-	remember_call(bypass, dst);
 	return true;
 }
 

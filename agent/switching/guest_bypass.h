@@ -47,10 +47,11 @@ bool guest_bypass_packet(struct guest_bypass *bypass,
 void guest_bypass_end(struct guest_bypass *bypass);
 
 /* Whether no packet waits for the pair's guest. Its worker, or holding the
- * lock. */
+ * lock; to others it is a hint. */
 static inline bool guest_pair_is_idle(const struct vhost_pair *pair)
 {
-	return pair->pending_at == pair->n_pending &&
+	return __atomic_load_n(&pair->pending_at, __ATOMIC_RELAXED) ==
+		       __atomic_load_n(&pair->n_pending, __ATOMIC_RELAXED) &&
 	       mpsc_is_empty(&pair->in);
 }
 

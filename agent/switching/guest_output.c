@@ -252,8 +252,8 @@ static void fill_pending(struct vhost_pair *pair)
 		return;
 	while (n < BATCH && mpsc_pop(&pair->in, &pair->pending[n]))
 		n++;
-	pair->pending_at = 0;
-	pair->n_pending = n;
+	__atomic_store_n(&pair->pending_at, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&pair->n_pending, n, __ATOMIC_RELAXED);
 }
 
 uint32_t guest_drain(struct worker *worker, struct vhost_pair *pair)
@@ -270,7 +270,8 @@ uint32_t guest_drain(struct worker *worker, struct vhost_pair *pair)
 					  pair->pending[i]);
 	done = deliver(worker, pair, &pair->pending[pair->pending_at],
 		       pair->n_pending - pair->pending_at);
-	pair->pending_at += done;
+	__atomic_store_n(&pair->pending_at, pair->pending_at + done,
+			 __ATOMIC_RELAXED);
 	for (uint32_t i = pair->pending_at; i < pair->n_pending; i++)
 		frames -= packet_n_frames(&worker->vs->arena,
 					  pair->pending[i]);

@@ -102,13 +102,14 @@ static void run_call(struct worker *worker)
 /* False if it takes so long that the worker must be stuck in a system call. */
 static bool wait_for_call(struct worker *worker)
 {
-	uint64_t until = clock_ns(CLOCK_REALTIME) + CALL_WAIT_NS;
+	uint64_t until = now_ns() + CALL_WAIT_NS;
 	struct timespec deadline = { .tv_sec = (time_t)(until / NS_PER_SEC),
 				     .tv_nsec = (long)(until % NS_PER_SEC) };
 	int ret;
 
 	do {
-		ret = sem_timedwait(&worker->call_done, &deadline);
+		ret = sem_clockwait(&worker->call_done, CLOCK_MONOTONIC,
+				    &deadline);
 	} while (ret < 0 && errno == EINTR);
 	return !ret;
 }

@@ -169,7 +169,7 @@ enum pair_verdict pair_peek(struct vhost_pair *pair, uint32_t head,
 	struct virtq *vq = &pair->tx;
 
 	if (!virtq_avail(vq, 1))
-		return vq->broken ? PAIR_BROKEN : PAIR_NONE;
+		return virtq_is_broken(vq) ? PAIR_BROKEN : PAIR_NONE;
 	if (virtq_walk(vq, vq->next_avail, false, chain))
 		return PAIR_BROKEN;
 	packet->len = 0;
@@ -390,7 +390,7 @@ static int check_first(struct vhost_pair *pair, uint8_t *num_buffers[2])
 /* There is no buffer, or no such ring any more. */
 static int starve(struct vhost_pair *pair)
 {
-	if (pair->rx.broken)
+	if (virtq_is_broken(&pair->rx))
 		return -EPIPE;
 	if (!pair->starved)
 		count_add(&pair->n_no_room, 1);

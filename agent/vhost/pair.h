@@ -150,7 +150,7 @@ static inline void pair_unlock(struct vhost_pair *pair)
 
 static inline bool pair_rx_ready(const struct vhost_pair *pair)
 {
-	return pair->rx.running && pair->rx.enabled && !pair->rx.broken;
+	return pair->rx.running && pair->rx.enabled && !virtq_is_broken(&pair->rx);
 }
 
 /*

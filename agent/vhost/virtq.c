@@ -60,7 +60,7 @@ uint32_t virtq_look(struct virtq *vq)
 		virtq_break(vq, "avail->idx claims more entries than the ring has");
 		return 0;
 	}
-	if (__builtin_expect(vq->broken != NULL, 0))
+	if (__builtin_expect(virtq_is_broken(vq), 0))
 		return 0;
 	vq->seen_avail = idx;
 	return n;
@@ -263,14 +263,14 @@ bool virtq_needs_call(struct virtq *vq)
  * thread, which waits for this worker or misses its beat, interrupts it by a
  * signal.
  */
-void virtq_call(struct virtq *vq)
+void virtq_call(struct virtq *vq, int fd)
 {
 	uint64_t one = 1;
 
-	__atomic_store_n(&vq->n_calls, vq->n_calls + 1, __ATOMIC_RELAXED);
-	if (vq->call_fd < 0)
+	__atomic_fetch_add(&vq->n_calls, 1, __ATOMIC_RELAXED);
+	if (fd < 0)
 		return;
-	if (write(vq->call_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+	if (write(fd, &one, sizeof(one)) < 0 && errno == EINTR)
 		virtq_break(vq, "the call descriptor blocks");
 }
 

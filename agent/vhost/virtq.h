@@ -83,6 +83,11 @@ void virtq_start(struct virtq *vq, const struct vhost_ring_start *start);
 /* Marks the queue broken; the first reason stays. Returns -1. */
 int virtq_break(struct virtq *vq, const char *why);
 
+static inline bool virtq_is_broken(const struct virtq *vq)
+{
+	return __atomic_load_n(&vq->broken, __ATOMIC_RELAXED) != NULL;
+}
+
 /* Looks for new entries; how many there are. 0 too when it is broken. */
 uint32_t virtq_look(struct virtq *vq);
 
@@ -188,8 +193,9 @@ static inline void virtq_publish(struct virtq *vq)
  * decision. A full fence is inside. */
 bool virtq_needs_call(struct virtq *vq);
 
-/* Tells it. Never blocks for long: see virtq.c. */
-void virtq_call(struct virtq *vq);
+/* Tells it by @fd, what call_fd was at the decision. Never blocks for long: see
+ * virtq.c. Whoever decided; the queue need not be his any more. */
+void virtq_call(struct virtq *vq, int fd);
 
 /* Whether the guest is to kick when it makes entries available behind @seen
  * (on), or need not (off). After switching on: a full fence, and look again. */
