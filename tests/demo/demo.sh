@@ -18,11 +18,12 @@ LAB=pktdemo
 LAB_DIR=/run/$LAB		# and with it the paths in configs/demo.yaml
 DEMO_DIR=$(cd "$(dirname "$0")" && pwd)
 . "$DEMO_DIR/../lab/lab.sh"
+. "$DEMO_DIR/../vm/vm.bash"
 . "$DEMO_DIR/report.sh"
 . "$DEMO_DIR/traffic.sh"
 
 DEMO_CONFIG=$LAB_TOP/configs/demo.yaml
-DEMO_POOL=16384			# memory.frames in there
+DEMO_POOL=24576			# memory.frames in there
 DEMO_STATE=$LAB_DIR/host	# what was changed on the host
 DEMO_STEP=			# what was being done, if it failed
 DEMO_SIGNAL=			# what ended it
@@ -166,9 +167,28 @@ boot_tap_vm() {
 	lab_wait $LAB_PATIENCE grep -q '^ready' "$LAB_DIR/vm3.log"
 }
 
+# Two guests in QEMU, which boot while the rest is made.
+start_guests() {
+	local n
+
+	vm_prepare
+	for n in 5 6; do
+		vm_start vm$n socket="$LAB_DIR/vm$n.sock" address=$n
+	done
+}
+
+wait_for_guests() {
+	local n
+
+	for n in 5 6; do
+		vm_wait vm$n
+		vm_run vm$n "iperf3 -s -D" > /dev/null
+	done
+}
+
 ports_are_up() {
 	[ "$(lab_ctl -j port show | jq '[.ports[] | select(.state == "up")] |
-		length')" = 5 ]
+		length')" = 7 ]
 }
 
 serve_iperf() {
@@ -195,8 +215,13 @@ send_traffic() {
 	done
 	ping_row vm1 vm2
 	ping_row vm2 vm3
-	broadcast_row wire "network 0" vm1 vm2 vm3
-	broadcast_row vm1 "network 0" wire vm2 vm3
+	ping_row wire vm5
+	ping_row wire vm6 6
+	ping_row vm5 wire
+	ping_row vm5 vm6
+	ping_row vm6 vm3
+	broadcast_row wire "network 0" vm1 vm2 vm3 vm5 vm6
+	broadcast_row vm1 "network 0" wire vm2 vm3 vm5 vm6
 	broadcast_row vm4 "VLAN 20"
 	leak_row
 	frames_row wire vm4
@@ -206,11 +231,18 @@ send_traffic() {
 	tcp_row wire vm2
 	tcp_row vm2 wire
 	tcp_row vm1 vm2
+	tcp_row wire vm5
+	tcp_row vm5 wire
+	tcp_row vm5 vm6
+	tcp_row vm1 vm6
 	udp_row wire vm1
 	udp_row vm1 wire
 	udp_row wire vm2
 	udp_row vm2 wire
 	udp_row vm1 vm2
+	udp_row wire vm5
+	udp_row vm5 wire
+	udp_row vm5 vm6
 	udp_echo_row wire vm3
 	flood_row wire vm3
 	idle_row
@@ -282,8 +314,9 @@ main() {
 	take_lock
 	remove_leftovers
 
-	report_heading "A host with a NIC and four VMs, in network namespaces"
+	report_heading "A host with a NIC, four VMs in network namespaces, two in QEMU"
 	build_lab
+	start_guests
 	echo "  pktagent --config $DEMO_CONFIG"
 	# Its log is shown at the end.
 	lab_agent "$DEMO_CONFIG" 2> /dev/null || exit 1
@@ -291,18 +324,24 @@ main() {
 	boot_veth_vm 2
 	boot_veth_vm 4
 	serve_iperf
+	wait_for_guests
 	lab_wait $LAB_PATIENCE ports_are_up
 
 	report_heading "What was sent, and what became of it"
 	cat <<-END
 	  WAY, by the agent's counters: "kernel" = handed from device to device by
-	  XDP; "agent" = through the VM's pool, AF_XDP and a worker; "both" = a
-	  broadcast by the agent, which copies it, and the answers by the kernel.
+	  XDP; "agent" = through the VM's pool and a worker, by AF_XDP or a guest's
+	  rings; "bypass" = by a worker from one guest's memory into another's; "both"
+	  = a broadcast by the agent, which copies it, and the answers by the kernel.
+	  vm5 and vm6 run in QEMU, which emulates their processors where KVM does not
+	  work: how fast they are is up to that.
 
 	END
 	send_traffic
 	show "The ports (pktctl port show)" port show
 	show "The packet buffers (pktctl pool show)" pool show
+	show "A guest in QEMU (pktctl vm show vm5)" vm show vm5
+	show "Past the switch (pktctl bypass show)" bypass show
 	show "What became of packets (pktctl counters show)" counters show
 	report_heading "The picture"
 	report_picture

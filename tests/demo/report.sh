@@ -94,7 +94,15 @@ report_picture() {
 	report_part "" "" "|      vm4h: veth |" "$link" "|                 |"
 	report_part "" "" "|      kernel way |" " each byte right" \
 		"| VLAN 20         |"
+	report_part "" "" "$wall" "" "$vm"
+	report_part "" "" "$wall" "$(report_tcp vm5)" "| vm5, 10.77.0.5  |"
+	report_part "" "" "| vm5: vhost-user |" "$link" "| QEMU            |"
+	report_part "" "" "|       agent way |" "$(report_ping vm5)" \
+		"| network 0       |"
+	report_part "" "" "$wall" "" "+---- bypass -----+"
+	report_part "" "" "| vm6: vhost-user |" "$link" "| vm6, 10.77.0.6  |"
+	report_part "" "" "$wall" "" "| QEMU, network 0 |"
 	report_part "" "" "$box" "" "$vm"
-	printf '\n  VM to VM, inside the host: vm1 -> vm2 TCP %s Gbit/s\n' \
-		"${REPORT_GBIT[vm1-vm2]-?}"
+	printf '\n  VM to VM, inside the host: vm1 -> vm2 TCP %s Gbit/s, vm5 -> vm6 (QEMU) %s\n' \
+		"${REPORT_GBIT[vm1-vm2]-?}" "${REPORT_GBIT[vm5-vm6]-?}"
 }

@@ -3,7 +3,8 @@
 #
 # The demo's traffic: each function sends something, judges what came of it,
 # and prints one row of the report. To be sourced by demo.sh, which has built
-# the lab. Hosts are "wire" and the VMs; VM3_PID is the program that plays vm3.
+# the lab. Hosts are "wire" and the VMs; VM3_PID is the program that plays
+# vm3, and vm5 and vm6 are in QEMU.
 
 TRAFFIC_PINGS=30
 TRAFFIC_FLOOD=20000
@@ -18,31 +19,35 @@ TRAFFIC_NOTE=			# a row has an asterisk
 
 # ---- which way packets went ----
 
-TRAFFIC_BEFORE=(0 0 0)
+TRAFFIC_BEFORE=(0 0 0 0)
 
 # Since the last call: sets WAY to the way that most packets took, and DROPPED
 # to how many the agent knows to be lost.
 take_way() {
-	local now kernel agent
+	local now kernel agent bypass
 
 	read -ra now < <(lab_ctl -j counters show | jq -r '
 		def n(which): [.[] | select(which) | .packets] | add // 0;
-		[n(.reason == "to_kernel"), n(.reason == "to_agent"),
-			n(.kind == "drop")] | @tsv')
+		[n(.reason == "to_kernel"),
+			n(.reason == "to_agent" or .reason == "from_guest"),
+			n(.kind == "drop"), n(.reason == "bypassed")] | @tsv')
 	kernel=$((now[0] - TRAFFIC_BEFORE[0]))
 	agent=$((now[1] - TRAFFIC_BEFORE[1]))
 	DROPPED=$((now[2] - TRAFFIC_BEFORE[2]))
+	bypass=$((now[3] - TRAFFIC_BEFORE[3]))
 	TRAFFIC_BEFORE=("${now[@]}")
 	WAY=both
-	[ $kernel -le $((4 * agent)) ] || WAY=kernel
-	[ $agent -le $((4 * kernel)) ] || WAY=agent
+	[ $kernel -le $((4 * (agent + bypass))) ] || WAY=kernel
+	[ $agent -le $((4 * (kernel + bypass))) ] || WAY=agent
+	[ $bypass -le $((4 * (kernel + agent))) ] || WAY=bypass
 }
 
 # What the configuration says: a packet goes the agent's way if one of its two
-# ends does.
+# ends does, and from guest to guest past the switch.
 expected_way() { # FROM TO
 	case $1-$2 in
-	*vm2*) echo agent ;;
+	vm5-vm6 | vm6-vm5) echo bypass ;;
+	*vm2* | *vm5* | *vm6*) echo agent ;;
 	*) echo kernel ;;
 	esac
 }
@@ -61,6 +66,17 @@ judge() { # FROM TO VERDICT
 
 # ---- traffic ----
 
+# Runs a command at a host.
+at() { # NAME COMMAND...
+	local name=$1
+
+	shift
+	case $name in
+	vm5 | vm6) vm_run "$name" "$(printf '%q ' "$@")" ;;
+	*) lab_in "$name" "$@" ;;
+	esac
+}
+
 address() { # NAME: the last part of its addresses
 	case $1 in
 	wire) echo 100 ;;
@@ -70,7 +86,7 @@ address() { # NAME: the last part of its addresses
 
 # The summary of ping: "RECEIVED MILLISECONDS", "0 -" if there is none.
 ping_summary() {
-	awk '/ received/ { n = $4 } /^rtt/ { split($4, ms, "/"); avg = ms[2] }
+	awk '/ received/ { n = $4 } /^rtt|^round-trip/ { split($4, ms, "/"); avg = ms[2] }
 		END { print n + 0, avg ? avg : "-" }'
 }
 
@@ -81,7 +97,7 @@ ping_row() { # FROM TO [6]
 		what=ping6
 		prefix=fd77::
 	fi
-	read -r received ms < <(lab_in "$from" timeout $LAB_PATIENCE ping -n -q \
+	read -r received ms < <(at "$from" timeout $LAB_PATIENCE ping -n -q \
 		-c $TRAFFIC_PINGS -i 0.01 -W 20 "$prefix$(address "$to")" \
 		2> /dev/null | ping_summary)
 	[ "$received" = $TRAFFIC_PINGS ] || verdict="replies are missing"
@@ -147,7 +163,7 @@ iperf() { # FROM TO FILTER OPTIONS...
 	local from=$1 to=$2 filter=$3
 
 	shift 3
-	lab_in "$from" timeout $LAB_PATIENCE iperf3 -J -c "10.77.0.$(address "$to")" \
+	at "$from" timeout $LAB_PATIENCE iperf3 -J -c "10.77.0.$(address "$to")" \
 		--connect-timeout 20000 "$@" > "$LAB_DIR/iperf.json" || true
 	jq -r "if .error then \"- - - \\(.error)\" else $filter end" \
 		"$LAB_DIR/iperf.json"
@@ -203,16 +219,16 @@ udp_row() { # FROM TO
 udp_overflows() { snmp "$1" Udp RcvbufErrors; }
 
 snmp() { # NAME PROTOCOL COUNTER
-	lab_in "$1" awk -v proto="$2:" -v name="$3" '
+	at "$1" cat /proc/net/snmp | awk -v proto="$2:" -v name="$3" '
 		$1 == proto && !n { n = split($0, names); next }
 		$1 == proto { for (i = 1; i <= n; i++)
 			if (names[i] == name)
-				print $i }' /proc/net/snmp
+				print $i }'
 }
 
 # ---- who got a broadcast ----
 
-TRAFFIC_HOSTS="wire vm1 vm2 vm3 vm4"
+TRAFFIC_HOSTS="wire vm1 vm2 vm3 vm4 vm5 vm6"
 
 # Echo requests that a host has got so far.
 echo_requests() { # NAME
