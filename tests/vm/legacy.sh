@@ -31,3 +31,4 @@ else
 fi
 vm_stop vm1
 expect "no frame is missing" lab_agent_stop
+say "the end: no frame is missing"

@@ -55,3 +55,4 @@ test_checksums wire vm1
 say "a whole migration, and back"
 vm_stop vm1
 expect "no frame is missing" lab_agent_stop
+say "the end: no frame is missing"

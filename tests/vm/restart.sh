@@ -76,7 +76,7 @@ say "a reboot"
 # ---- QEMU ----
 
 vm_stop vm1 KILL
-eventually 20 "the agent has noticed" net_port_is vm1 down
+eventually 20 "the agent has noticed" net_port_is vm1 absent
 test_start 1
 test_up vm1
 boots
@@ -84,6 +84,7 @@ say "another QEMU after kill -9"
 vm_stop vm1
 
 # Stopped before its first instruction, QEMU connects all the same.
+net_mark_log
 for ((i = 0; i < CONNECTS; i++)); do
 	test_start 1 stopped=on
 	eventually $TEST_LONG "connection $i" net_logged_again "is there"
@@ -103,3 +104,4 @@ boots
 test_checksums wire vm1
 vm_stop vm1
 expect "no frame is missing" lab_agent_stop
+say "the end: no frame is missing"

@@ -58,7 +58,8 @@ say "guest to guest"
 test_checksums wire vm1 vm2
 
 expect "vm1 ends" vm_stop vm1
-eventually 20 "the agent has noticed" net_port_is vm1 down
+eventually 20 "the agent has noticed" net_port_is vm1 absent
 test_ping vm2 wire
 expect "vm2 ends" vm_stop vm2
 expect "no frame is missing" lab_agent_stop
+say "the end: no frame is missing"
