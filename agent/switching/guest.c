@@ -143,8 +143,10 @@ uint32_t guest_receive(struct worker *worker, struct vhost_pair *pair)
 	if (!pair->tx.running)
 		return 0;
 	ready = min_u32(virtq_avail(&pair->tx, BATCH), BATCH);
-	if (!ready && !virtq_is_broken(&pair->tx))
+	if (!ready && !virtq_is_broken(&pair->tx)) {
+		pair->waiting_for = NULL;
 		return 0;
+	}
 	virtq_prefetch(&pair->tx, ready, false);
 	guest_bypass_begin(&bypass, worker, pair, ready);
 	for (taken = 0; taken < BATCH; taken++) {
@@ -232,16 +234,24 @@ uint64_t guest_call(struct vhost_pair *pair)
 	return guest_call_rx(pair, true);
 }
 
-void guest_kicks_on(struct vhost_pair *pair)
+/* For new buffers of the guest. */
+static void rx_kicks_on(struct vhost_pair *pair)
 {
-	if (pair->tx.running)
-		virtq_kicks_on(&pair->tx);
-	if (pair->pending_at == pair->n_pending)
-		return;
 	pair_lock(pair);
 	if (pair->rx.running)
 		virtq_kicks_on(&pair->rx);
 	pair_unlock(pair);
+}
+
+void guest_kicks_on(struct vhost_pair *pair)
+{
+	if (pair->tx.running)
+		virtq_kicks_on(&pair->tx);
+	if (pair->pending_at < pair->n_pending)
+		rx_kicks_on(pair);
+	/* Another worker's guest kicks that worker: then there is only time. */
+	if (pair->waiting_for && pair->waiting_for->worker == pair->worker)
+		rx_kicks_on(pair->waiting_for);
 }
 
 void guest_kicks_off(struct vhost_pair *pair)
@@ -256,6 +266,10 @@ void guest_kicks_off(struct vhost_pair *pair)
 
 bool guest_has_work(const struct vhost_pair *pair)
 {
+	const struct vhost_pair *to = pair->waiting_for;
+
+	if (to && to->rx.running && virtq_has_new(&to->rx))
+		return true;
 	if (pair->tx.running && !virtq_is_broken(&pair->tx) &&
 	    virtq_has_new(&pair->tx))
 		return true;

@@ -81,6 +81,8 @@ struct vhost_pair {
 					 * buffers; holding the lock */
 	bool starved;			/* and has none yet; likewise */
 	uint64_t waiting_since;		/* ns: W, see guest_bypass.c; 0: not */
+	struct vhost_pair *waiting_for;	/* W: whose guest has no buffer for the
+					 * next packet; of this round only */
 	struct counter bypassed[PKT_MAX_PORTS];	/* straight to other guests */
 	/* moderation, C: see vms[].device.moderation */
 	uint32_t call_packets;		/* A: call after so many, 1: at once */
