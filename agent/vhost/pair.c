@@ -416,7 +416,8 @@ static int write_chains(struct vhost_pair *pair,
 
 		if (virtq_avail(vq, n + 1) <= n) {
 			/* More will not come while it waits for these. */
-			return n == vq->num ? -EMSGSIZE : starve(pair);
+			return n == vq->num && !vq->broken ? -EMSGSIZE :
+							  starve(pair);
 		}
 		if (virtq_walk(vq, (uint16_t)(vq->next_avail + n), true,
 			       &pair->rx_chain) ||
