@@ -29,12 +29,16 @@ device_end() {
 # guests NAME OPTIONS: starts traffic; guests_end NAME: all was right. Its
 # result, as JSON, is in GUESTS.
 guests() {
-	local name=$1 arg
+	NET_PROGRESS[$1]=$LAB_DIR/$1.progress
+	guests_start "$1" guests --progress "${NET_PROGRESS[$1]}" "${@:2}"
+}
 
-	shift
-	NET_PROGRESS[$name]=$LAB_DIR/$name.progress
-	lab_start host "$name" "$LAB_TOOLS/guests" \
-		--progress "${NET_PROGRESS[$name]}" "$@"
+# guests_start NAME TOOL OPTIONS: the same by any tool with guests.
+guests_start() {
+	local name=$1 tool=$2 arg
+
+	shift 2
+	lab_start host "$name" "$LAB_TOOLS/$tool" "$@"
 	NET_PID[$name]=$LAB_LAST_PID
 	NET_WHAT[$name]=$name
 	eventually "$name: all connect" guests_ready "$name"
