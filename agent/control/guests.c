@@ -205,6 +205,7 @@ static uint16_t on_stop(void *arg, uint32_t index)
 
 	next = worker_stop_ring(worker_of(vp, pair), pair, index & 1);
 	vswitch_synchronize(&vp->agent->vs);
+	pair_forget(pair, index & 1);
 	return next;
 }
 

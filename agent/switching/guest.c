@@ -140,13 +140,13 @@ uint32_t guest_receive(struct worker *worker, struct vhost_pair *pair)
 	uint64_t words[BATCH];
 	uint32_t taken, n = 0, ready;
 
+	/* The other guest may be gone by now. */
+	pair->waiting_for = NULL;
 	if (!pair->tx.running)
 		return 0;
 	ready = min_u32(virtq_avail(&pair->tx, BATCH), BATCH);
-	if (!ready && !virtq_is_broken(&pair->tx)) {
-		pair->waiting_for = NULL;
+	if (!ready && !virtq_is_broken(&pair->tx))
 		return 0;
-	}
 	virtq_prefetch(&pair->tx, ready, false);
 	guest_bypass_begin(&bypass, worker, pair, ready);
 	for (taken = 0; taken < BATCH; taken++) {
@@ -249,8 +249,7 @@ void guest_kicks_on(struct vhost_pair *pair)
 		virtq_kicks_on(&pair->tx);
 	if (pair->pending_at < pair->n_pending)
 		rx_kicks_on(pair);
-	/* Another worker's guest kicks that worker: then there is only time. */
-	if (pair->waiting_for && pair->waiting_for->worker == pair->worker)
+	if (pair->waiting_for)
 		rx_kicks_on(pair->waiting_for);
 }
 

@@ -38,7 +38,6 @@ void guest_bypass_begin(struct guest_bypass *bypass, struct worker *worker,
 	const struct port *in = from->port;
 	const struct source_rules *rules;
 
-	from->waiting_for = NULL;
 	bypass->head = 0;
 	bypass->dst = NULL;
 	bypass->n_calls = 0;
@@ -249,7 +248,10 @@ static bool may_wait(struct guest_bypass *bypass)
 		from->waiting_since = now;
 	bypass->wait = now - from->waiting_since < WAIT_NS;
 	if (bypass->wait) {
-		from->waiting_for = bypass->dst;
+		/* Another worker's guest kicks that worker: then there is only
+		 * time. */
+		if (bypass->dst->worker == from->worker)
+			from->waiting_for = bypass->dst;
 		bypass->worker->blocked = true;
 	}
 	return bypass->wait;

@@ -48,16 +48,17 @@ void pair_start(struct vhost_pair *pair, const struct vhost_ring_start *start)
 {
 	const uint64_t long_header = VIRTIO_VERSION_1 | VIRTIO_NET_MRG_RXBUF;
 
+	/* Of both rings: all stop when the features change. */
+	pair_lock(pair);
 	pair->hdr_len = start->features & long_header ?
 				sizeof(struct virtio_net_hdr_mrg_rxbuf) :
 				sizeof(struct virtio_net_hdr);
 	if (start->index & 1) {
 		virtq_start(&pair->tx, start);
-		return;
+	} else {
+		pair->mergeable = start->features & VIRTIO_NET_MRG_RXBUF;
+		virtq_start(&pair->rx, start);
 	}
-	pair_lock(pair);
-	pair->mergeable = start->features & VIRTIO_NET_MRG_RXBUF;
-	virtq_start(&pair->rx, start);
 	pair_unlock(pair);
 }
 
@@ -72,11 +73,17 @@ uint16_t pair_stop(struct vhost_pair *pair, bool tx)
 	vq->running = false;
 	vq->kick_fd = -1;
 	vq->call_fd = -1;
-	__atomic_store_n(&vq->broken, NULL, __ATOMIC_RELAXED);
 	next = vq->next_avail;
 	if (!tx)
 		pair_unlock(pair);
 	return next;
+}
+
+void pair_forget(struct vhost_pair *pair, bool tx)
+{
+	struct virtq *vq = tx ? &pair->tx : &pair->rx;
+
+	__atomic_store_n(&vq->broken, NULL, __ATOMIC_RELAXED);
 }
 
 const char *pair_broken(const struct vhost_pair *pair)

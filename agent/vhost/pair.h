@@ -81,8 +81,8 @@ struct vhost_pair {
 					 * buffers; holding the lock */
 	bool starved;			/* and has none yet; likewise */
 	uint64_t waiting_since;		/* ns: W, see guest_bypass.c; 0: not */
-	struct vhost_pair *waiting_for;	/* W: whose guest has no buffer for the
-					 * next packet; of this round only */
+	struct vhost_pair *waiting_for;	/* W: of this worker, whose guest has no
+					 * buffer for the next packet; of this round only */
 	struct counter bypassed[PKT_MAX_PORTS];	/* straight to other guests */
 	/* moderation, C: see vms[].device.moderation */
 	uint32_t call_packets;		/* A: call after so many, 1: at once */
@@ -98,6 +98,10 @@ void pair_free(struct vhost_pair *pair);
 /* Begins or ends a ring (start->index odd: tx). Its worker, or nobody. */
 void pair_start(struct vhost_pair *pair, const struct vhost_ring_start *start);
 uint16_t pair_stop(struct vhost_pair *pair, bool tx);
+
+/* Control thread, once no worker touches the ring any more: it is not broken. A
+ * worker in the middle of a call may have found that after the end. */
+void pair_forget(struct vhost_pair *pair, bool tx);
 
 /* Why one of the rings is broken; NULL: none is. Any thread. */
 const char *pair_broken(const struct vhost_pair *pair);

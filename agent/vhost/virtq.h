@@ -52,7 +52,7 @@ struct virtq {
 	struct vring_avail *avail;
 	struct vring_used *used;
 	uint16_t num, mask;
-	uint16_t next_avail;		/* entry to take next */
+	uint16_t next_avail;		/* A: entry to take next */
 	uint16_t seen_avail;		/* avail->idx at the last look */
 	uint16_t next_used;		/* where the next one is put */
 	uint16_t published;		/* used->idx as the guest sees it */
@@ -166,7 +166,8 @@ static inline void virtq_put_used(struct virtq *vq, uint16_t nth,
 /* Takes @n entries whose heads have been put on the used ring. */
 static inline void virtq_advance(struct virtq *vq, uint16_t n)
 {
-	vq->next_avail = (uint16_t)(vq->next_avail + n);
+	__atomic_store_n(&vq->next_avail, (uint16_t)(vq->next_avail + n),
+			 __ATOMIC_RELAXED);
 	vq->next_used = (uint16_t)(vq->next_used + n);
 }
 
