@@ -10,12 +10,12 @@
 #include "switching/source.h"
 
 #include "../bpf/rows.h"
-#undef TAGS			/* is something else in the next one */
+#undef TAGS /* is something else in the next one */
 #include "../parse_rows.h"
 #include "rig.h"
 
-#define RING	   16
-#define OF_PROGRAM                                                         \
+#define RING 16
+#define OF_PROGRAM                                                        \
 	(STALE | GONE | NO_SOCKETS | NO_MEMBERS | NO_META | UNKNOWN_DEV | \
 	 NO_DEV | STRANGE_DEV)
 #define SEEN_S 77
