@@ -393,8 +393,11 @@ void agent_device_changed(struct agent *agent, int ifindex, const char *name,
 	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
 		struct port *port = agent->ports[i];
 
-		if (port && (!ifindex || port->ifindex == ifindex ||
-			     !strcmp(port->ifname, name)))
+		/* A guest has no device that could go. */
+		if (!port || port->vhost)
+			continue;
+		if (!ifindex || port->ifindex == ifindex ||
+		    !strcmp(port->ifname, name))
 			check_device(agent, port);
 	}
 	lifecycle_retry(agent);
