@@ -55,18 +55,19 @@ run() { # WHAT CORES BYPASS-RULES
 	$(guest_vm 11 "" "$POOL")
 	bypass: [$3]
 	END
-	expect "$1: start" lab_agent "$NET_CONFIG"
-	# The agent has switched it off.
-	lab_in vm8 ethtool -K eth0 tx on > /dev/null
-	guests_start offloads guest_offloads --no-gro vm5 "$(guest_end 1)" \
+	guests_listen offloads guest_offloads --no-gro vm5 "$(guest_end 1)" \
 		"$(guest_end 2 kind=big,ring=64)" "$(guest_end 3 kind=plain)" \
 		"$(guest_end 4 kind=csum)" "$(guest_end 5)" "$(guest_end 6)" \
 		"$(guest_end 7)" "$(guest_end 9)" "$(guest_end 10)" \
 		"$(guest_end 11 kind=bare)" "$(device_end vm8)" \
 		"$(device_end wire)"
+	expect "$1: start" lab_agent "$NET_CONFIG"
+	# The agent has switched it off.
+	lab_in vm8 ethtool -K eth0 tx on > /dev/null
+	guests_go offloads
 	guests_end offloads
 	say "$1: $(guests_result .cases) cases"
-	sed '/^ready\|^{/d' "$LAB_DIR/offloads.log"
+	sed '/^ready\|^listening\|^{/d' "$LAB_DIR/offloads.log"
 }
 
 run "one worker" 0 ""

@@ -7,6 +7,8 @@
 
 . "$(dirname "${BASH_SOURCE[0]}")/net.bash"
 
+declare -A GUESTS_NAMES	# of the guests that a tool plays, by its name
+
 guest_socket() { echo "$LAB_DIR/$1.sock"; }
 
 # A VM's entry: guest_vm N [KEYS-OF-DEVICE [KEYS]]
@@ -35,18 +37,36 @@ guests() {
 
 # guests_start NAME TOOL OPTIONS: the same by any tool with guests.
 guests_start() {
+	guests_listen "$@"
+	guests_go "$1"
+}
+
+# The two halves of it. If the agent is started in between it finds all guests
+# there, and need not try again and again.
+guests_listen() { # NAME TOOL OPTIONS
 	local name=$1 tool=$2 arg
 
 	shift 2
 	lab_start host "$name" "$LAB_TOOLS/$tool" "$@"
 	NET_PID[$name]=$LAB_LAST_PID
 	NET_WHAT[$name]=$name
-	eventually "$name: all connect" guests_ready "$name"
-	lab_gone "${NET_PID[$name]}" && guests_end "$name"
+	GUESTS_NAMES[$name]=
 	for arg; do
 		[[ $arg = --end=*socket=* ]] || continue
 		arg=${arg#*name=}
-		eventually "$name: ${arg%%,*}" net_port_works "${arg%%,*}"
+		GUESTS_NAMES[$name]+=" ${arg%%,*}"
+	done
+	eventually "$name: all listen" guests_said "$name" listening
+	lab_gone "${NET_PID[$name]}" && guests_end "$name"
+}
+
+guests_go() {
+	local name=$1 vm
+
+	eventually "$name: all connect" guests_said "$name" ready
+	lab_gone "${NET_PID[$name]}" && guests_end "$name"
+	for vm in ${GUESTS_NAMES[$name]}; do
+		eventually "$name: $vm" net_port_works "$vm"
 	done
 	kill -USR1 "${NET_PID[$name]}"
 }
@@ -56,7 +76,7 @@ guests_end() {
 
 	lab_reap "${NET_PID[$1]}" || rc=$?
 	unset "NET_PID[$1]"
-	[ $rc = 0 ] || fail "$1: $(grep -v ready "$LAB_DIR/$1.log")"
+	[ $rc = 0 ] || fail "$1: $(grep -v '^ready\|^listening' "$LAB_DIR/$1.log")"
 	GUESTS=$(tail -n 1 "$LAB_DIR/$1.log")
 }
 
@@ -66,7 +86,7 @@ guests_stop() {
 	guests_end "$1"
 }
 
-guests_ready() { lab_gone "${NET_PID[$1]}" || grep -q ready "$LAB_DIR/$1.log"; }
+guests_said() { lab_gone "${NET_PID[$1]}" || grep -q "$2" "$LAB_DIR/$1.log"; }
 
 # How many packets have arrived so far, of those that run.
 guests_arrived() {

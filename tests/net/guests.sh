@@ -70,6 +70,18 @@ guests_with "bypass" "$(guest_end 1)" "$(guest_end 2)" --flow vm1:vm2 \
 expect "large packets pass whole" [ "$(guests_result .large)" -gt 0 ]
 expect "most go past the switch" \
 	[ "$(bypassed)" -gt $(($(guests_result .arrived) / 2)) ]
+# More link events than the agent's socket holds while it does not run: guests
+# have no device that could have gone.
+guests "events" "$(guest_end 1)" "$(guest_end 2)" --flow vm1:vm2
+kill -STOP "$LAB_AGENT_PID"
+for ((i = 0; i < 1500; i++)); do
+	echo "link set dev lo mtu $((60000 + i % 2))"
+done | ip -n "$LAB-host" -batch -
+kill -CONT "$LAB_AGENT_PID"
+guests_go_on "events" 2000
+guests_stop "events"
+say "lost events: the guests stay"
+
 guests_with "bypass and wire" "$(guest_end 1 manner=virtio-user)" \
 	"$(guest_end 2)" "$(guest_end 3 kind=big,ring=64)" \
 	"$(device_end wire)" --flow vm1:vm2 --flow vm2:vm3 --flow vm1:wire \

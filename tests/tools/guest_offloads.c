@@ -696,7 +696,7 @@ static void print_usage(void)
 	     "Checks what becomes of packets with offloads. For the ends see\n"
 	     "guests --help, and the head of this file for their names.\n"
 	     "  --no-gro NAME    for this guest nothing is merged\n"
-	     "Prints \"ready\" when all guests are connected and waits for\n"
+	     "Prints \"listening\", \"ready\" when all are connected, and waits for\n"
 	     "SIGUSR1. Exit code 0: all was right.");
 }
 
@@ -758,6 +758,8 @@ int main(int argc, char **argv)
 	segment_make_content();
 	for (uint32_t i = 0; i < n_ends; i++)
 		end_open(&receivers[i].end);
+	puts("listening");
+	fflush(stdout);
 	for (uint32_t i = 0; i < n_ends; i++)
 		if (receivers[i].end.kind)
 			end_connect(&receivers[i].end);

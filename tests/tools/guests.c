@@ -738,7 +738,7 @@ static void print_usage(void)
 	     "                   failure, all else is\n"
 	     "  --seed N         of what is sent (1)\n"
 	     "  --progress FILE  see progress.h\n"
-	     "Prints \"ready\" when all guests are connected and waits for\n"
+	     "Prints \"listening\", \"ready\" when all are connected, and waits for\n"
 	     "SIGUSR1 before it sends. Prints at the end what it did, as JSON. Exit code 0:\n"
 	     "all that was sent arrived once, in order, and right.");
 }
@@ -936,6 +936,8 @@ int main(int argc, char **argv)
 		run.progress = progress_create(run.o.progress);
 	for (uint32_t i = 0; i < run.n_ends; i++)
 		end_open(&run.ends[i]);
+	puts("listening");
+	fflush(stdout);
 	for (uint32_t i = 0; i < run.n_ends; i++)
 		if (run.ends[i].kind)
 			end_connect(&run.ends[i]);
