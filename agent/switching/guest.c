@@ -2,6 +2,7 @@
 /* Guests' packets: see guest.h. */
 #include <errno.h>
 #include <string.h>
+#include <urcu-qsbr.h>
 
 #include <pktagent/parse.h>
 
@@ -203,6 +204,15 @@ static uint64_t moderate(struct vhost_pair *pair)
 	return waited >= us * NS_PER_US ? 0 : us * NS_PER_US - waited;
 }
 
+/* Offline: the control thread may wait for a grace period meanwhile, and then
+ * interrupts nobody. */
+static void call_guest(struct virtq *vq, int fd)
+{
+	rcu_thread_offline();
+	virtq_call(vq, fd);
+	rcu_thread_online();
+}
+
 uint64_t guest_call_rx(struct vhost_pair *pair, bool may_wait)
 {
 	uint64_t wait = 0;
@@ -223,14 +233,14 @@ uint64_t guest_call_rx(struct vhost_pair *pair, bool may_wait)
 	/* Not under the lock: it may block. The descriptor is not closed while a
 	 * worker is in the middle of a round. */
 	if (call)
-		virtq_call(&pair->rx, fd);
+		call_guest(&pair->rx, fd);
 	return wait;
 }
 
 uint64_t guest_call(struct vhost_pair *pair)
 {
 	if (pair->tx.running && virtq_needs_call(&pair->tx))
-		virtq_call(&pair->tx, pair->tx.call_fd);
+		call_guest(&pair->tx, pair->tx.call_fd);
 	return guest_call_rx(pair, true);
 }
 

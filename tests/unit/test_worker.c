@@ -9,6 +9,7 @@
 #include <urcu-qsbr.h>
 
 #include "rig.h"
+#include "vhost/pair.h"
 
 #define IDLE_NS	 (200 * NS_PER_US)
 #define N_PUSHES (UNIT_SLOW ? 5000 : 20000)
@@ -151,6 +152,71 @@ static void test_calls(void **state)
 	bench_done(&bench);
 }
 
+/* A ring of a guest that has undone O_NONBLOCK and filled the counter. */
+struct stuck {
+	struct vring_desc desc[2];
+	uint16_t avail[8];
+	uint16_t used[16];
+	int fd;
+	struct vhost_pair *pair;
+};
+
+static void on_signal(int signal)
+{
+	(void)signal;
+}
+
+static void stuck_init(struct stuck *stuck, struct bench *bench)
+{
+	const struct sigaction interrupt = { .sa_handler = on_signal };
+	const uint64_t full = UINT64_MAX - 1;
+	struct vhost_ring_start start = {
+		.index = 1,
+		.num = 2,
+		.enabled = true,
+		.desc = stuck->desc,
+		.avail = stuck->avail,
+		.used = stuck->used,
+		.kick_fd = -1,
+	};
+
+	/* As vswitch_init() does. */
+	sigaction(WORKER_SIGNAL, &interrupt, NULL);
+	stuck->fd = eventfd(0, EFD_CLOEXEC);
+	assert_int_equal(write(stuck->fd, &full, sizeof(full)), sizeof(full));
+	start.call_fd = stuck->fd;
+	assert_int_equal(pair_new(bench->port, 0, 0, 64, &stuck->pair), 0);
+	pair_start(stuck->pair, &start);
+	assert_int_equal(worker_add_pair(bench->worker, stuck->pair), 0);
+}
+
+/* Neither tables nor calls wait for it for ever. */
+static void test_stuck(void **state)
+{
+	struct stuck stuck __attribute__((aligned(CACHE_LINE))) = { .fd = -1 };
+	const struct fdb_key key = { .vlan = 1 };
+	struct bench bench;
+	uint32_t n = 0;
+
+	(void)state;
+	bench_init(&bench, IDLE_NS);
+	bench_start(&bench);
+	assert_int_equal(fdb_set(bench.rig->vs.fdb, &key, 1, 0, 1), 0);
+	stuck_init(&stuck, &bench);
+	while (!__atomic_load_n(&stuck.pair->tx.n_calls, __ATOMIC_RELAXED))
+		sleep_ns(NS_PER_MS);
+	assert_int_equal(fdb_del(bench.rig->vs.fdb, &key), 0);
+	assert_null(pair_broken(stuck.pair));
+	worker_call(bench.worker, note_call, &n);
+	assert_int_equal(n, 1);
+	assert_string_equal(pair_broken(stuck.pair),
+			    "the call descriptor blocks");
+	worker_del_pair(bench.worker, stuck.pair);
+	pair_free(stuck.pair);
+	close(stuck.fd);
+	bench_done(&bench);
+}
+
 /* No room on the tx ring: what is pushed is refused, so that the worker is
  * left with nothing that would have it look again by itself. */
 static void close_tx(struct queue *queue)
@@ -274,6 +340,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_calls),
+		cmocka_unit_test(test_stuck),
 		cmocka_unit_test(test_no_push_is_lost),
 		cmocka_unit_test(test_refill_after_shortage),
 		cmocka_unit_test(test_waiting_is_cheap),
