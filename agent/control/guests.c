@@ -14,8 +14,9 @@
 #include "switching/source.h"
 
 /* Events of one call, so that front-ends that talk without end do not keep the
- * control thread from its other work. */
+ * control thread from its other work; nor for long. */
 #define EVENTS_PER_RUN	32
+#define RUN_NS		(50 * NS_PER_MS)
 
 static const struct config_vhost *vhost_config(const struct port *port)
 {
@@ -143,6 +144,15 @@ static void go_up(struct vhost_port *vp, const struct vhost_info *info)
 		 port->mtu, port->gro ? ", GRO" : "");
 }
 
+static const char *why_down(const struct vhost_info *info)
+{
+	if (info->why[0])
+		return info->why;
+	return info->state == VHOST_STATE_WAITING ?
+		       "no front-end is there" :
+		       "the guest's driver has not enabled its queues";
+}
+
 static void go_down(struct vhost_port *vp, const struct vhost_info *info)
 {
 	struct port *port = vp->port;
@@ -152,11 +162,11 @@ static void go_down(struct vhost_port *vp, const struct vhost_info *info)
 
 	port->carrier = false;
 	if (port->up) {
-		lifecycle_hide(vp->agent, port, state, info->why);
+		lifecycle_hide(vp->agent, port, state, why_down(info));
 		log_info("%s: down: %s", port->name, port->why);
 	}
 	port->state = state;
-	snprintf(port->why, sizeof(port->why), "%s", info->why);
+	snprintf(port->why, sizeof(port->why), "%s", why_down(info));
 }
 
 /* Brings the port in line with what its session is now. */
@@ -448,11 +458,13 @@ void guests_close(struct agent *agent, struct port *port)
 
 void guests_run(struct agent *agent)
 {
+	const uint64_t end = now_ns() + RUN_NS;
 	struct epoll_event event;
 
 	/* One at a time: a session may close another's descriptors. */
 	for (uint32_t i = 0; i < EVENTS_PER_RUN; i++) {
-		if (epoll_wait(agent->vhost_fd, &event, 1, 0) < 1)
+		if ((i && now_ns() >= end) ||
+		    epoll_wait(agent->vhost_fd, &event, 1, 0) < 1)
 			return;
 		vhost_session_run(event.data.ptr);
 	}

@@ -14,8 +14,10 @@
 #include "base/log.h"
 #include "vhost/session_private.h"
 
-/* So that a front-end that floods us takes no more than its turn. */
+/* So that a front-end that floods us takes no more than its turn; on a busy
+ * machine a message that stops rings takes long. */
 #define MESSAGES_PER_RUN 32
+#define RUN_NS		 (20 * NS_PER_MS)
 
 /* A connection that was refused after so long was a good one before. */
 #define GOOD_NS (10 * NS_PER_SEC)
@@ -284,6 +286,8 @@ static void refused(struct vhost_session *s, uint32_t request)
 
 void vhost_session_run(struct vhost_session *s)
 {
+	const uint64_t end = now_ns() + RUN_NS;
+
 	if (s->fd < 0)
 		session_connect_accept(s);
 	for (int i = 0; i < MESSAGES_PER_RUN && s->fd >= 0; i++) {
@@ -303,6 +307,8 @@ void vhost_session_run(struct vhost_session *s)
 			break;
 		}
 		message_reset(&s->msg);
+		if (now_ns() >= end)
+			break;
 	}
 	tell(s);
 }
