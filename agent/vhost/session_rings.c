@@ -132,6 +132,7 @@ static int start_ring(struct vhost_session *s, uint32_t index, bool wait)
 	if (s->opts.hooks->start(s->opts.arg, &start, why, sizeof(why)) < 0)
 		return session_refuse(s, "ring %u: %s", index, why);
 	ring->running = true;
+	s->end_why[0] = '\0'; /* of no interest any more */
 	s->changed = true;
 	return 0;
 }
