@@ -571,9 +571,9 @@ static void remember(const struct end *end, struct memory *m)
 	}
 }
 
-/* Each byte that has changed has to be in a page that is marked. */
-static void check_marks(struct run *run, const struct end *end,
-			const uint8_t *now, uint8_t *before, size_t size)
+/* Each byte that has changed has to be in a page that is marked. How many. */
+static size_t check_marks(struct run *run, const struct end *end,
+			  const uint8_t *now, uint8_t *before, size_t size)
 {
 	uint64_t gpa = front_gpa(&end->front, now);
 	size_t n = 0;
@@ -587,23 +587,26 @@ static void check_marks(struct run *run, const struct end *end,
 			      (unsigned long long)(gpa + i));
 	}
 	free(before);
-	if (!n)
-		wrong(run, end, "nothing was written to 0x%llx",
-		      (unsigned long long)gpa);
+	return n;
 }
 
 static void compare(struct run *run, const struct end *end, struct memory *m)
 {
+	size_t n = 0;
+
 	for (uint32_t p = 0; p < end->n_pairs; p++) {
 		const struct front_net *net = &end->nets[p];
 
-		check_marks(run, end, (uint8_t *)net->rx_mem, m->buffers[p],
-			    (size_t)net->rx_size * net->rx->num);
-		check_marks(run, end, (uint8_t *)net->rx->used, m->used[2 * p],
-			    used_size(net->rx));
-		check_marks(run, end, (uint8_t *)net->tx->used,
-			    m->used[2 * p + 1], used_size(net->tx));
+		n += check_marks(run, end, (uint8_t *)net->rx_mem,
+				 m->buffers[p],
+				 (size_t)net->rx_size * net->rx->num);
+		n += check_marks(run, end, (uint8_t *)net->rx->used,
+				 m->used[2 * p], used_size(net->rx));
+		n += check_marks(run, end, (uint8_t *)net->tx->used,
+				 m->used[2 * p + 1], used_size(net->tx));
 	}
+	if (!n)
+		wrong(run, end, "nothing was written");
 }
 
 static void drain(struct run *run)
