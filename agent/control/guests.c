@@ -159,8 +159,6 @@ static void go_down(struct vhost_port *vp, const struct vhost_info *info)
 	enum port_state state = info->state == VHOST_STATE_WAITING ?
 					PORT_STATE_ABSENT :
 					PORT_STATE_DOWN;
-	const char *why = info->why[0] ? info->why :
-					 "the guest's driver runs no rings";
 
 	port->carrier = false;
 	if (port->up) {
