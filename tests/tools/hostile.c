@@ -246,6 +246,8 @@ static void judge(struct hostile *h, const struct row *row, uint64_t before)
 	case COUNTED:
 	case ALLOWED:
 		front_net_post(&h->net);
+		/* The port may have been down for a moment. */
+		knock(h);
 		exchange(h, 4);
 		if (row->expect)
 			expect_counted(row->expect, before);
