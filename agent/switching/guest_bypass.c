@@ -116,9 +116,12 @@ static struct port *find_target(const struct guest_bypass *bypass,
 	memcpy(src.mac, macs + 6, 6);
 	if ((dst.mac[0] | src.mac[0]) & 1)
 		return NULL;
-	/* Known to be the sender's: there is nothing to check or to learn. */
+	/* Known to be the sender's: there is nothing to learn. */
 	if (!worker_lookup(bypass->worker, &src, in->slot, &found) ||
-	    found.port != in->slot)
+	    found.port != in->slot ||
+	    source_check_mac(in,
+			     __atomic_load_n(&in->source, __ATOMIC_ACQUIRE),
+			     &found, src.mac) != PKT_N_REASONS)
 		return NULL;
 	if (!worker_lookup(bypass->worker, &dst, 0, &found) ||
 	    !(__atomic_load_n(&in->bypass[found.port / 64],
