@@ -264,6 +264,8 @@ static int process(struct vhost_session *s, struct message *msg)
 		return ret < 0 ? ret : 0;
 	if (msg->head.flags & MESSAGE_NEED_REPLY &&
 	    s->protocol_features & VHOST_PROTOCOL_REPLY_ACK) {
+		/* Once it is answered, it is in effect everywhere. */
+		tell(s);
 		ret = session_reply_u64(s, msg, ret == SESSION_FAILED);
 		if (ret < 0)
 			return ret;
