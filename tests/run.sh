@@ -114,7 +114,7 @@ list_labs() {
 	add host/as-before - root 60 \
 		"'$TOP/tests/check/host' compare '$LOGS/host.before'"
 }
-SANITIZED_LABS="reload devices storm guest_races guest_offloads"
+SANITIZED_LABS="reload devices storm guest_races guest_offloads hostile"
 
 # ---- running ----
 
