@@ -7,6 +7,7 @@
 #	tests/run.sh 'net/*' unit/test_fdb	those whose names match, and the
 #					builds they need
 #	tests/run.sh -l			lists them
+#	CHECK_SLOW=1 tests/run.sh	more of them with the sanitizers
 #
 # One line a test: "ok|FAIL|skip NAME (seconds)", with the end of its log below
 # a FAIL and the reason behind a skip. All logs: build/check/. The last line is
@@ -114,7 +115,9 @@ list_labs() {
 	add host/as-before - root 60 \
 		"'$TOP/tests/check/host' compare '$LOGS/host.before'"
 }
-SANITIZED_LABS="reload devices storm guest_races guest_offloads hostile"
+SANITIZED_LABS="reload devices storm guest_races guest_offloads"
+# Minutes each, and seldom other news than without.
+[ -z "${CHECK_SLOW:-}" ] || SANITIZED_LABS+=" hostile guests bypass guest_restart"
 
 # ---- running ----
 
