@@ -175,6 +175,14 @@ static void test_no_frames(void **state)
 	assert_int_equal(peek(rig), PAIR_PACKET);
 	assert_false(pair_to_frames(rig->pair, &packet, &rig->cache, &word));
 	assert_int_equal(rig_frames(rig), 10);
+	/* They are all there, each once. */
+	while (n < rig->arena.n_frames) {
+		taken[n] = frame_cache_get(&rig->cache);
+		for (uint32_t i = 0; i < n; i++)
+			assert_int_not_equal(taken[i], taken[n]);
+		n++;
+	}
+	assert_int_equal(frame_cache_get(&rig->cache), FRAME_NONE);
 	while (n)
 		frame_cache_put(&rig->cache, taken[--n]);
 	assert_int_equal(peek(rig), PAIR_PACKET);
@@ -422,12 +430,12 @@ static void assert_received(struct ring_rig *rig, uint32_t len, uint32_t n)
 static void test_mergeable(void **state)
 {
 	static const uint32_t sizes[] = { 128, 1526, 2048, 65569 };
-	static const uint32_t lens[] = { 14, 60, 116, 117, 1514, 9000, 30000 };
+	static const uint32_t lens[] = { 14, 60, 116, 117, 1514, 9000, 40000 };
 
 	(void)state;
 	for (uint32_t s = 0; s < ARRAY_SIZE(sizes); s++) {
 		struct ring_rig *rig =
-			rig_open(sizes[s] > 10000 ? 16 : 256, MERGE);
+			rig_open(sizes[s] > 10000 ? 16 : 512, MERGE);
 		uint64_t n_packets = 0;
 
 		rig_net(rig, sizes[s]);
@@ -481,6 +489,26 @@ static void test_split_header(void **state)
 	assert_memory_equal(rig->scratch + HDR, piece.iov_base, 94);
 	assert_memory_equal(rig->scratch + 256, (char *)piece.iov_base + 94,
 			    106);
+	rig_close(rig);
+}
+
+/* Pieces are counted per packet, not for ever. */
+static void test_many_pieces(void **state)
+{
+	struct ring_rig *rig = rig_open(64, MERGE);
+	struct front_ring *ring = &rig->front.rings[0];
+	const struct front_buf bufs[] = { { rig->scratch_gpa, HDR },
+					  { rig->scratch_gpa + 64, 100 } };
+	uint32_t len;
+
+	(void)state;
+	for (uint32_t i = 0; i < 1000; i++) {
+		front_ring_add(ring, bufs, 0, 2);
+		front_ring_publish(ring);
+		assert_int_equal(write_packet(rig, 60), 0);
+		virtq_publish(&rig->pair->rx);
+		assert_true(front_ring_take(ring, &len) >= 0);
+	}
 	rig_close(rig);
 }
 
@@ -591,7 +619,8 @@ static void test_log(void **state)
 {
 	struct ring_rig *rig = rig_open_regions(64, MERGE, true, 1);
 	struct front_ring *ring = &rig->front.rings[0];
-	const uint64_t used = ring->log_gpa, at = rig->scratch_gpa + 4096 - 12;
+	const uint64_t used = ring->log_gpa,
+		       at = rig->scratch_gpa + 2 * 4096 - 71;
 	const struct front_buf bufs[] = { { at, 3000 },
 					  { at + 0x10000, 0x8000 } };
 	const struct rig_range first[] = { { at, 72 } };
@@ -663,6 +692,7 @@ int main(void)
 		cmocka_unit_test(test_bad_chains),
 		cmocka_unit_test(test_mergeable),
 		cmocka_unit_test(test_split_header),
+		cmocka_unit_test(test_many_pieces),
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_never_room),
 		cmocka_unit_test(test_not_mergeable),

@@ -324,6 +324,17 @@ static void test_chains(void **state)
 	(void)state;
 }
 
+/* One descriptor alone, and empty. */
+static void test_empty_chain(void **state)
+{
+	struct ring_rig *rig = rig_open(64, FEATURES);
+
+	(void)state;
+	take(&rig->pair->tx, put(rig, 0, 0));
+	assert_pieces(rig, NULL, 0);
+	rig_close(rig);
+}
+
 /* Descriptors, and a table at the end of them. */
 static void test_direct_and_indirect(void **state)
 {
@@ -708,6 +719,7 @@ int main(void)
 		cmocka_unit_test(test_kicks),
 		cmocka_unit_test(test_call),
 		cmocka_unit_test(test_chains),
+		cmocka_unit_test(test_empty_chain),
 		cmocka_unit_test(test_direct_and_indirect),
 		cmocka_unit_test(test_two_regions),
 		cmocka_unit_test(test_most_pieces),
