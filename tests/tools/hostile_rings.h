@@ -448,11 +448,21 @@ static void attack_empty_buffers(struct hostile *h, const struct row *row)
 
 /* Never enough for one packet, until there are all at once; then until one comes
  * back: the others wait before it, or were dropped. */
+/* In hostile.c. */
+static uint64_t ask_counter(const char *reason);
+static bool in_time(uint64_t since);
+static void pause_a_little(void);
+
 static void attack_no_room(struct hostile *h, const struct row *row)
 {
+	uint64_t before = ask_counter(row->expect), since = now_ns();
+
 	add_buffer(h, (uint32_t)row->a);
 	front_ring_kick_always(rx_ring(h));
 	provoke(h, (uint32_t)row->b, 1514);
+	/* Not before the agent has come to it. */
+	while (ask_counter(row->expect) == before && in_time(since))
+		pause_a_little();
 	front_net_post(&h->net);
 	knock(h);
 }
