@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/size.h"
 #include "control/config.h"
 #include "control/config_check.h"
 #include "control/config_error.h"
@@ -28,6 +29,7 @@
 struct reader {
 	const struct config_error *error;
 	char path[PATH_MAX_LEN]; /* of the node being read */
+	uint32_t frame_size;	 /* bytes: memory.frame_size */
 };
 
 static int read_map(struct reader *r, const char *prefix,
@@ -74,21 +76,39 @@ static void describe(const struct config_node *node, char *ret, size_t size)
 		config_error_quote(node->text, node->len, ret, size);
 }
 
+/* Says how many frames the bytes are that @node gives, if it does. */
+static void describe_bytes(const struct reader *r, const struct schema_key *key,
+			   const struct config_node *node, char *ret,
+			   size_t size)
+{
+	uint64_t frames;
+
+	ret[0] = '\0';
+	if (key->type != SCHEMA_FRAMES || node->kind != NODE_SCALAR ||
+	    strlen(node->text) != node->len || !strchr(node->text, 'B') ||
+	    size_parse_frames(node->text, r->frame_size, &frames))
+		return;
+	snprintf(ret, size, "; this is %llu of %u bytes (memory.frame_size)",
+		 (unsigned long long)frames, r->frame_size);
+}
+
 /* @node is not what @key takes. */
 static int refuse(struct reader *r, const struct schema_key *key,
 		  const struct config_node *node, bool is_item, const char *why)
 {
 	char value[CONFIG_QUOTE_SIZE];
 	char allowed[ALLOWED_MAX];
+	char bytes[96];
 
 	describe(node, value, sizeof(value));
+	describe_bytes(r, key, node, bytes, sizeof(bytes));
 	if (is_item)
 		schema_allowed_item(key, allowed, sizeof(allowed));
 	else
 		schema_allowed(key, allowed, sizeof(allowed));
 	return config_error_set(r->error, node->pos, r->path, value,
-				"must be %s%s%s", allowed, why ? "; " : "",
-				why ? why : "");
+				"must be %s%s%s%s", allowed, why ? "; " : "",
+				why ? why : "", bytes);
 }
 
 static int refuse_count(struct reader *r, const struct schema_key *key,
@@ -148,7 +168,7 @@ static int read_scalar(struct reader *r, const struct schema_key *key,
 	if (node->kind != NODE_SCALAR || config_node_is_null(node))
 		return refuse(r, key, node, is_item, NULL);
 	if (strlen(node->text) != node->len ||
-	    config_value_read(key, node->text, dst, &why))
+	    config_value_read(key, node->text, r->frame_size, dst, &why))
 		return refuse(r, key, node, is_item, why);
 	return 0;
 }
@@ -280,8 +300,8 @@ static int default_key(struct reader *r, const struct schema_key *key,
 				(char *)base + key->offset);
 	}
 	/* A default that its own type refuses is a mistake in the table. */
-	if (key->def &&
-	    config_value_read(key, key->def, (char *)base + key->offset, &why))
+	if (key->def && config_value_read(key, key->def, r->frame_size,
+					  (char *)base + key->offset, &why))
 		return config_error_set(r->error, pos, r->path, key->def,
 					"the default is not valid: a bug");
 	return 0;
@@ -458,12 +478,34 @@ static void note_bypass(struct config *config)
 	}
 }
 
+/*
+ * What bytes are converted with may stand behind them, so it is looked up
+ * before anything is read. One that is not right does not matter here: reading
+ * comes to it and refuses the file.
+ */
+static uint32_t find_frame_size(const struct config_tree *tree)
+{
+	static const char path[] = "memory.frame_size";
+	const struct schema_key *key = schema_find("memory.", "frame_size");
+	const struct config_node *node;
+	uint32_t frame_size = 0;
+	const char *why;
+	size_t len = 0;
+
+	node = config_tree_find(tree, path, &len);
+	if (!node || path[len] || node->kind != NODE_SCALAR ||
+	    config_value_read(key, node->text, 0, &frame_size, &why))
+		config_value_read(key, key->def, 0, &frame_size, &why);
+	return frame_size;
+}
+
 /* ---- public ---- */
 
 static int read_tree(const struct config_tree *tree, struct config *config,
 		     const struct config_error *error)
 {
-	struct reader reader = { .error = error };
+	struct reader reader = { .error = error,
+				 .frame_size = find_frame_size(tree) };
 	struct config_pos start = { .line = 1, .col = 1 };
 	int err;
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "control/config.h"
 #include "control/config_value.h"
 
@@ -62,6 +63,23 @@ static int read_number(const struct schema_key *key, const char *text,
 		return -EINVAL;
 	}
 	store_number(dst, key->size, (uint32_t)number);
+	return 0;
+}
+
+static int read_frames(const struct schema_key *key, const char *text,
+		       uint32_t frame_size, void *dst, const char **ret_why)
+{
+	uint64_t frames = UINT64_MAX;
+
+	if (size_parse_frames(text, frame_size, &frames) == -EINVAL) {
+		*ret_why = "write decimal digits only, or KiB, MiB or GiB "
+			   "right behind them, without sign, fraction, "
+			   "exponent, spaces or leading zeros";
+		return -EINVAL;
+	}
+	if (frames < key->min || frames > key->max)
+		return -EINVAL;
+	store_number(dst, key->size, (uint32_t)frames);
 	return 0;
 }
 
@@ -351,8 +369,8 @@ static int read_listen(const char *text, struct config *dst,
 	return 0;
 }
 
-int config_value_read(const struct schema_key *key, const char *text, void *dst,
-		      const char **ret_why)
+int config_value_read(const struct schema_key *key, const char *text,
+		      uint32_t frame_size, void *dst, const char **ret_why)
 {
 	*ret_why = NULL;
 	switch (key->type) {
@@ -361,6 +379,8 @@ int config_value_read(const struct schema_key *key, const char *text, void *dst,
 		return -EINVAL;
 	case SCHEMA_NUMBER:
 		return read_number(key, text, dst, ret_why);
+	case SCHEMA_FRAMES:
+		return read_frames(key, text, frame_size, dst, ret_why);
 	case SCHEMA_BOOL:
 		return read_bool(text, dst, ret_why);
 	case SCHEMA_CHOICE:

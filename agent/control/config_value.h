@@ -4,7 +4,8 @@
  *
  * What is written counts, not how: 1500 and "1500" are the same value, so
  * that files made from templates work. Numbers are decimal digits and nothing
- * else (a mode is octal); true and false are the only booleans.
+ * else, but a mode is octal, and frames may be written as bytes (base/size.h);
+ * true and false are the only booleans.
  */
 #ifndef CONTROL_CONFIG_VALUE_H
 #define CONTROL_CONFIG_VALUE_H
@@ -13,11 +14,12 @@
 
 /*
  * Reads @text into @dst, which is @key's member, or, of a list, the item. A
- * list without items of its own (SCHEMA_VLANS) is added to.
+ * list without items of its own (SCHEMA_VLANS) is added to. @frame_size: what a
+ * frame has in bytes, for values that may be written as bytes (SCHEMA_FRAMES).
  * Returns 0 or -EINVAL; then *@ret_why is a hint besides schema_allowed(), or
  * NULL. Looks user names up; any thread.
  */
-int config_value_read(const struct schema_key *key, const char *text, void *dst,
-		      const char **ret_why);
+int config_value_read(const struct schema_key *key, const char *text,
+		      uint32_t frame_size, void *dst, const char **ret_why);
 
 #endif

@@ -90,9 +90,9 @@ const struct schema_key schema_keys[] = {
 	/* ---- memory ---- */
 	{ .path = "memory", .type = SCHEMA_MAP,
 	  .text = "Packet buffers." },
-	{ .path = "memory.frames", .type = SCHEMA_NUMBER,
+	{ .path = "memory.frames", .type = SCHEMA_FRAMES,
 	  IN(struct config, frames),
-	  .min = 1024, .max = 4194304, .unit = "frames", .def = "65536",
+	  .min = 1024, .max = 4194304, .def = "65536",
 	  .pos = offsetof(struct config, frames_pos),
 	  .text = "Number of packet buffers on this host. It must cover the "
 		  "initial pools of all VMs, out_max of all uplinks, reserve "
@@ -221,14 +221,14 @@ const struct schema_key schema_keys[] = {
 	  .unit = "bytes", .def = "0", .advice = FRAME_TEXT,
 	  .text = "MTU that the device is given. 0 means it keeps the one it "
 		  "has." },
-	{ .path = "uplinks[].reserve", .type = SCHEMA_NUMBER,
+	{ .path = "uplinks[].reserve", .type = SCHEMA_FRAMES,
 	  IN(struct config_uplink, reserve),
-	  .min = 128, .max = 65536, .unit = "frames", .def = "1024",
+	  .min = 128, .max = 65536, .def = "1024",
 	  .text = "Frames per queue for packets that go to no single VM, and "
 		  "as slack." },
-	{ .path = "uplinks[].out_max", .type = SCHEMA_NUMBER,
+	{ .path = "uplinks[].out_max", .type = SCHEMA_FRAMES,
 	  IN(struct config_uplink, out_max),
-	  .min = 64, .max = 65536, .unit = "frames", .def = "2048",
+	  .min = 64, .max = 65536, .def = "2048",
 	  .text = "Frames that may wait to be sent. More are dropped and "
 		  "counted." },
 
@@ -386,14 +386,14 @@ const struct schema_key schema_keys[] = {
 		  "packets above 1." },
 	{ .path = "vms[].pool", .type = SCHEMA_MAP,
 	  .text = "The VM's share of the frames." },
-	{ .path = "vms[].pool.initial", .type = SCHEMA_NUMBER,
+	{ .path = "vms[].pool.initial", .type = SCHEMA_FRAMES,
 	  IN(struct config_vm, pool.initial),
-	  .min = 256, .max = 1048576, .unit = "frames", .def = "2048",
+	  .min = 256, .max = 1048576, .def = "2048",
 	  .pos = offsetof(struct config_vm, pool.initial_pos),
 	  .text = "Frames that may hold packets for the VM." },
-	{ .path = "vms[].pool.max", .type = SCHEMA_NUMBER,
+	{ .path = "vms[].pool.max", .type = SCHEMA_FRAMES,
 	  IN(struct config_vm, pool.max),
-	  .min = 256, .max = 1048576, .unit = "frames",
+	  .min = 256, .max = 1048576,
 	  .def_text = "initial, rounded up to a power of two",
 	  .text = "What the pool can grow to. At least initial." },
 

@@ -131,6 +131,14 @@ static void allowed_number(const struct schema_key *key, char *ret, size_t size)
 	       key->unit ? ")" : "");
 }
 
+static void allowed_frames(const struct schema_key *key, char *ret, size_t size)
+{
+	append(ret, size,
+	       "a number of frames from %u to %u, or that many bytes, such as "
+	       "16MiB",
+	       key->min, key->max);
+}
+
 static void allowed_choice(const struct schema_key *key, char *ret, size_t size)
 {
 	for (size_t i = 0; key->choices[i]; i++)
@@ -191,6 +199,8 @@ void schema_allowed_item(const struct schema_key *key, char *ret, size_t size)
 	ret[0] = '\0';
 	if (key->type == SCHEMA_NUMBER)
 		allowed_number(key, ret, size);
+	else if (key->type == SCHEMA_FRAMES)
+		allowed_frames(key, ret, size);
 	else if (key->choices)
 		allowed_choice(key, ret, size);
 	else if (text->tail)

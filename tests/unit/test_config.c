@@ -625,6 +625,44 @@ static void aliases(void **state)
 	config_free(c);
 }
 
+/* Bytes become frames of the size that counts, wherever that stands. */
+static void frames_in_bytes(void **state)
+{
+	static const struct {
+		const char *before, *after;
+		uint32_t frames, reserve, max;
+	} rows[] = {
+		{ "memory: {frames: 64MiB}\n", "", 16384, 256, 1025 },
+		{ "memory: {frames: 64MiB, frame_size: 4096}\n", "", 16384, 256,
+		  1025 },
+		{ "memory: {frame_size: 2048, frames: 64MiB}\n", "", 32768, 512,
+		  2049 },
+		{ "", "memory: {frames: 64MiB, frame_size: 2048}\n", 32768, 512,
+		  2049 },
+		{ "agent: {}\n", "memory: {frame_size: \"2048\"}\n", 65536,
+		  512, 2049 },
+		{ "", "", 65536, 256, 1025 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct config *c;
+		char text[512];
+
+		snprintf(text, sizeof(text),
+			 "%suplinks: [{name: a, device: a, reserve: 1MiB}]\n"
+			 "vms: [{name: c, mac: 02:00:00:00:00:01, device: "
+			 "{type: tap, name: t}, pool: {initial: 256, max: "
+			 "4097KiB}}]\n%s",
+			 rows[i].before, rows[i].after);
+		c = parse(text);
+		assert_int_equal(c->frames, rows[i].frames);
+		assert_int_equal(c->uplinks[0].reserve, rows[i].reserve);
+		assert_int_equal(c->vms[0].pool.max, rows[i].max);
+		config_free(c);
+	}
+}
+
 static void frames_that_just_fit(void **state)
 {
 	struct config *c = parse(
@@ -724,6 +762,8 @@ static void table_is_complete(void **state)
 		assert_true(key->min_items <= key->max_items);
 		if (key->type == SCHEMA_NUMBER)
 			assert_true(key->max > 0 && key->unit);
+		if (key->type == SCHEMA_FRAMES)
+			assert_true(key->min > 0 && !key->unit);
 		if (key->type != SCHEMA_MAP && key->type != SCHEMA_LIST)
 			assert_true(key->required || key->def || key->def_text);
 		assert_false(key->required && (key->def || key->def_text));
@@ -952,6 +992,7 @@ int main(void)
 		cmocka_unit_test(other_values),
 		cmocka_unit_test(same_elsewhere),
 		cmocka_unit_test(aliases),
+		cmocka_unit_test(frames_in_bytes),
 		cmocka_unit_test(frames_that_just_fit),
 		cmocka_unit_test(largest_mtus),
 		cmocka_unit_test(every_key_is_accepted),

@@ -47,7 +47,15 @@
 #define NOT_DIGITS \
 	"; write decimal digits only, without sign, unit, exponent, " \
 	"spaces or leading zeros"
-#define FRAMES "must be a number from 1024 to 4194304 (frames)"
+#define FRAMES_OF(min, max) \
+	"must be a number of frames from " min " to " max ", or that many " \
+	"bytes, such as 16MiB"
+#define FRAMES FRAMES_OF("1024", "4194304")
+#define NOT_FRAMES \
+	"; write decimal digits only, or KiB, MiB or GiB right behind them, " \
+	"without sign, fraction, exponent, spaces or leading zeros"
+#define A_FRAME(n, size) \
+	"; this is " n " of " size " bytes (memory.frame_size)"
 #define A_MAC "must be a unicast MAC address such as 52:54:00:12:34:56"
 #define MACS ", or a list of 1 to 16 such values"
 #define ODD_MAC \
@@ -319,21 +327,21 @@ static const struct row {
 	  "true" },
 	/* ---- numbers ---- */
 	{ T(U "memory: {frames: 1e5}\n"),
-	  "2:18: memory.frames: \"1e5\": " FRAMES NOT_DIGITS },
+	  "2:18: memory.frames: \"1e5\": " FRAMES NOT_FRAMES },
 	{ T(U "memory: {frames: 0x10000}\n"),
-	  "2:18: memory.frames: \"0x10000\": " FRAMES NOT_DIGITS },
+	  "2:18: memory.frames: \"0x10000\": " FRAMES NOT_FRAMES },
 	{ T(U "memory: {frames: \" 65536\"}\n"),
-	  "2:18: memory.frames: \" 65536\": " FRAMES NOT_DIGITS },
+	  "2:18: memory.frames: \" 65536\": " FRAMES NOT_FRAMES },
 	{ T(U "memory: {frames: +65536}\n"),
-	  "2:18: memory.frames: \"+65536\": " FRAMES NOT_DIGITS },
+	  "2:18: memory.frames: \"+65536\": " FRAMES NOT_FRAMES },
 	{ T(U "memory: {frames: -65536}\n"),
-	  "2:18: memory.frames: \"-65536\": " FRAMES NOT_DIGITS },
+	  "2:18: memory.frames: \"-65536\": " FRAMES NOT_FRAMES },
 	{ T(U "memory: {frames: 64k}\n"),
-	  "2:18: memory.frames: \"64k\": " FRAMES NOT_DIGITS },
+	  "2:18: memory.frames: \"64k\": " FRAMES NOT_FRAMES },
 	{ T(U "memory: {frames: 065536}\n"),
-	  "2:18: memory.frames: \"065536\": " FRAMES NOT_DIGITS },
+	  "2:18: memory.frames: \"065536\": " FRAMES NOT_FRAMES },
 	{ T(U "memory: {frames: 65_536}\n"),
-	  "2:18: memory.frames: \"65_536\": " FRAMES NOT_DIGITS },
+	  "2:18: memory.frames: \"65_536\": " FRAMES NOT_FRAMES },
 	{ T(U "memory: {frames: 1023}\n"),
 	  "2:18: memory.frames: \"1023\": " FRAMES },
 	{ T(U "memory: {frames: 4194305}\n"),
@@ -343,9 +351,39 @@ static const struct row {
 	{ T(U "memory: {frames: \"65536\\0\"}\n"),
 	  "2:18: memory.frames: \"65536\\x00\": " FRAMES },
 	{ T(U "memory: {frames: \"6\\n" "5\"}\n"),
-	  "2:18: memory.frames: \"6\\n" "5\": " FRAMES NOT_DIGITS },
+	  "2:18: memory.frames: \"6\\n" "5\": " FRAMES NOT_FRAMES },
 	{ T(U "memory: {frames: \"\\u0667\"}\n"),
-	  "2:18: memory.frames: \"\\u0667\": " FRAMES NOT_DIGITS },
+	  "2:18: memory.frames: \"\\u0667\": " FRAMES NOT_FRAMES },
+	{ T(U "memory: {frames: 4M}\n"),
+	  "2:18: memory.frames: \"4M\": " FRAMES NOT_FRAMES },
+	{ T(U "memory: {frames: 1.5MiB}\n"),
+	  "2:18: memory.frames: \"1.5MiB\": " FRAMES NOT_FRAMES },
+	{ T(U "memory: {frames: 64 MiB}\n"),
+	  "2:18: memory.frames: \"64 MiB\": " FRAMES NOT_FRAMES },
+	{ T(U "memory: {frames: \"64MiB\\0\"}\n"),
+	  "2:18: memory.frames: \"64MiB\\x00\": " FRAMES },
+	/* Bytes: the frame's size may be the default, or stand below. */
+	{ T(U "memory: {frames: 4095KiB}\n"),
+	  "2:18: memory.frames: \"4095KiB\": must be at least 4096: 0 "
+	  "(pool.initial of 0 VMs) + 2048 (out_max of the uplinks) + "
+	  "1024 (reserve of the uplinks, times queues) + 1024 (agent); "
+	  "raise it, or lower one of these" },
+	{ T(U "memory: {frames: 4092KiB}\n"),
+	  "2:18: memory.frames: \"4092KiB\": " FRAMES A_FRAME("1023", "4096")
+	},
+	{ T(U "memory: {frames: 2046KiB, frame_size: 2048}\n"),
+	  "2:18: memory.frames: \"2046KiB\": " FRAMES A_FRAME("1023", "2048")
+	},
+	{ T(U "memory: {frames: 17GiB}\n"),
+	  "2:18: memory.frames: \"17GiB\": " FRAMES A_FRAME("4456448", "4096")
+	},
+	{ T(U "memory: {frames: 99999999999GiB}\n"),
+	  "2:18: memory.frames: \"99999999999GiB\": " FRAMES },
+	{ T(U "memory: {frames: 4092KiB, frame_size: 8192}\n"),
+	  "2:18: memory.frames: \"4092KiB\": " FRAMES A_FRAME("1023", "4096")
+	},
+	{ T(U "memory: {frames: 4MiB, frame_size: [2048]}\n"),
+	  "2:36: memory.frame_size: a list: must be 2048 or 4096 (bytes)" },
 	{ T(U "memory: {frame_size: 1024}\n"),
 	  "2:22: memory.frame_size: \"1024\": must be 2048 or 4096 "
 	  "(bytes)" },
@@ -398,11 +436,11 @@ static const struct row {
 	  "1:42: uplinks[0].mtu: \"575\": must be 0 or a number from "
 	  "576 to 3498 (bytes)" FRAME_MTU },
 	{ T("uplinks: [{name: wan, device: eth1, reserve: 127}]\n"),
-	  "1:46: uplinks[0].reserve: \"127\": must be a number from "
-	  "128 to 65536 (frames)" },
+	  "1:46: uplinks[0].reserve: \"127\": "
+	  FRAMES_OF("128", "65536") },
 	{ T("uplinks: [{name: wan, device: eth1, out_max: 63}]\n"),
-	  "1:46: uplinks[0].out_max: \"63\": must be a number from 64 "
-	  "to 65536 (frames)" },
+	  "1:46: uplinks[0].out_max: \"63\": "
+	  FRAMES_OF("64", "65536") },
 	{ T("uplinks: [{name: wan, device: eth1, zero_copy: true}]\n"),
 	  "1:48: uplinks[0].zero_copy: \"true\": must be auto, require "
 	  "or off" },
@@ -421,11 +459,11 @@ static const struct row {
 	  "6:8: vms[0].mtu: \"0\": must be a number from 576 to 3498 "
 	  "(bytes)" FRAME_MTU },
 	{ T(U V1 "  pool: {initial: 255}\n"),
-	  "6:19: vms[0].pool.initial: \"255\": must be a number from "
-	  "256 to 1048576 (frames)" },
+	  "6:19: vms[0].pool.initial: \"255\": "
+	  FRAMES_OF("256", "1048576") },
 	{ T(U V1 "  pool: {max: 1048577}\n"),
-	  "6:15: vms[0].pool.max: \"1048577\": must be a number from "
-	  "256 to 1048576 (frames)" },
+	  "6:15: vms[0].pool.max: \"1048577\": "
+	  FRAMES_OF("256", "1048576") },
 	/* ---- names, paths and addresses ---- */
 	{ T("uplinks: [{name: Wan, device: eth1}]\n"),
 	  "1:18: uplinks[0].name: \"Wan\": " A_NAME },
