@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base.h"
 #include "base/size.h"
 #include "control/config.h"
 #include "control/config_check.h"
@@ -422,13 +423,13 @@ static int set_control_path(struct config *config,
 				sizeof(config->control_path) - 1);
 }
 
-static void set_pool_max(struct config_pool *pool)
+/* None of the sizes may be 0, so what is 0 is absent. */
+static void set_pool(struct config_pool *pool)
 {
-	if (pool->max)
-		return;
-	pool->max = 1;
-	while (pool->max < pool->initial)
-		pool->max *= 2;
+	if (!pool->initial)
+		pool->initial = pool->min;
+	if (!pool->max)
+		pool->max = max_u32(CONFIG_POOL_MAX, pool->initial);
 }
 
 /* Whether the file has the key @name of the device of VM @i. */
@@ -518,7 +519,7 @@ static int read_tree(const struct config_tree *tree, struct config *config,
 	if (err)
 		return err;
 	for (uint32_t i = 0; i < config->n_vms; i++) {
-		set_pool_max(&config->vms[i].pool);
+		set_pool(&config->vms[i].pool);
 		set_offloads(&config->vms[i].device.vhost, tree, i);
 	}
 	for (uint32_t i = 0; i < config->n_bypass; i++)

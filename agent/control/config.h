@@ -25,6 +25,7 @@
 #define CONFIG_MAX_WORKERS	16
 #define CONFIG_MAX_PAIRS	16	/* queue pairs of a vhost-user VM */
 #define CONFIG_MAX_BYPASS	256	/* rules */
+#define CONFIG_POOL_MAX		4096	/* frames: pool.max by default */
 
 enum config_way { WAY_KERNEL, WAY_AGENT };
 enum config_want { WANT_AUTO, WANT_REQUIRE, WANT_OFF };
@@ -97,10 +98,12 @@ struct config_device {
 	struct config_pos name_pos;
 };
 
+/* In frames; min <= initial <= max. If all three are the same, it is fixed. */
 struct config_pool {
-	uint32_t initial;		/* frames */
-	uint32_t max;			/* frames; the rings are made for it */
-	struct config_pos initial_pos;
+	uint32_t min;			/* kept for the VM for ever */
+	uint32_t initial;
+	uint32_t max;			/* the rings are made for it */
+	struct config_pos min_pos, initial_pos, max_pos;
 };
 
 struct config_vm {
@@ -160,9 +163,15 @@ struct config {
 
 	/* memory: */
 	uint32_t frames;		/* total, all pools together */
+	uint32_t reserve;		/* frames for the agent itself */
 	uint32_t frame_size;		/* bytes: 2048 or 4096 */
 	enum config_want hugepages;
 	struct config_pos frames_pos;
+
+	/* pools: */
+	uint32_t pool_batch;		/* frames that a pool changes by */
+	uint32_t pool_window_ms;	/* what shrinking looks back on */
+	bool pool_pressure;		/* memory pressure shrinks pools */
 
 	/* workers: */
 	uint32_t cores[CONFIG_MAX_WORKERS];

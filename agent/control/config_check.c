@@ -317,6 +317,7 @@ static int check_vm(const struct check *c, uint32_t i)
 {
 	const struct config_vm *vm = &c->config->vms[i];
 	char path[CHECK_PATH_MAX];
+	int err;
 
 	if (vm->guest_tags && vm->vlan == PKT_VLAN_NONE) {
 		snprintf(path, sizeof(path), "vms[%u].guest_tags", i);
@@ -326,15 +327,8 @@ static int check_vm(const struct check *c, uint32_t i)
 			"own tags would be other networks",
 			PKT_VLAN_MAX);
 	}
-	if (vm->pool.max < vm->pool.initial) {
-		snprintf(path, sizeof(path), "vms[%u].pool.max", i);
-		return config_check_fail(
-			c, path, "",
-			"must not be less than pool.initial, which is %u "
-			"frames",
-			vm->pool.initial);
-	}
-	return config_check_device(c, i);
+	err = config_check_pool(c, i);
+	return err ? err : config_check_device(c, i);
 }
 
 /* ---- the forwarding table ---- */
@@ -469,7 +463,7 @@ static int check_bypass(const struct check *c, uint32_t i)
 	return err;
 }
 
-/* ---- memory ---- */
+/* ---- MTUs ---- */
 
 static int check_mtu(const struct check *c, const char *path, uint32_t mtu)
 {
@@ -505,39 +499,6 @@ static int check_mtus(const struct check *c)
 	return err;
 }
 
-static int check_frames(const struct check *c)
-{
-	const struct config *config = c->config;
-	uint64_t pools = 0;
-	uint64_t out = 0;
-	uint64_t reserve = 0;
-	uint64_t sum;
-	char absent[32];
-
-	for (uint32_t i = 0; i < config->n_vms; i++)
-		pools += config->vms[i].pool.initial;
-	for (uint32_t i = 0; i < config->n_uplinks; i++) {
-		const struct config_uplink *uplink = &config->uplinks[i];
-
-		out += uplink->out_max;
-		reserve += (uint64_t)uplink->reserve *
-			   (uplink->queues ? uplink->queues : 1);
-	}
-	sum = pools + out + reserve + CONFIG_AGENT_FRAMES;
-	if (sum <= config->frames)
-		return 0;
-	snprintf(absent, sizeof(absent), "%u (default)", config->frames);
-	return config_check_fail(
-		c, "memory.frames", absent,
-		"must be at least %llu: %llu (pool.initial of %u VMs) + "
-		"%llu (out_max of the uplinks) + %llu (reserve of the "
-		"uplinks, times queues) + %d (agent); raise it, or lower "
-		"one of these",
-		(unsigned long long)sum, (unsigned long long)pools,
-		config->n_vms, (unsigned long long)out,
-		(unsigned long long)reserve, CONFIG_AGENT_FRAMES);
-}
-
 /* ---- the rest ---- */
 
 static int check_cores(const struct check *c)
@@ -564,10 +525,10 @@ int config_check(const struct config *config, const struct config_tree *tree,
 		 const struct config_error *error)
 {
 	static int (*const checks[])(const struct check *c) = {
-		check_cores,	    check_names,	  check_devices,
-		config_check_peers, config_check_sockets, check_macs,
-		check_addrs,	    check_uplink_vlans,	  check_mtus,
-		check_frames,
+		check_cores,	     check_names,	   check_devices,
+		config_check_peers,  config_check_sockets, check_macs,
+		check_addrs,	     check_uplink_vlans,   check_mtus,
+		config_check_frames,
 	};
 	struct check c = { .config = config, .tree = tree, .error = error };
 	int err = 0;

@@ -7,9 +7,6 @@
 #include "control/config_error.h"
 #include "control/config_tree.h"
 
-/* Frames the agent keeps for itself: workers' caches and copies. */
-#define CONFIG_AGENT_FRAMES 1024
-
 /* @tree is what @config was read from. Returns 0 or a negative errno with the
  * line in @error. */
 int config_check(const struct config *config, const struct config_tree *tree,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Shared by config_check.c and config_check_device.c. */
+/* Shared by config_check.c and its parts, config_check_*.c. */
 #ifndef CONTROL_CONFIG_CHECK_PRIVATE_H
 #define CONTROL_CONFIG_CHECK_PRIVATE_H
 
@@ -33,5 +33,9 @@ int config_check_line(const struct check *c, char *path);
 int config_check_peers(const struct check *c);
 int config_check_sockets(const struct check *c);
 int config_check_device(const struct check *c, uint32_t i);
+
+/* What is promised to all; the sizes below vms[@i].pool. */
+int config_check_frames(const struct check *c);
+int config_check_pool(const struct check *c, uint32_t i);
 
 #endif

@@ -94,10 +94,15 @@ const struct schema_key schema_keys[] = {
 	  IN(struct config, frames),
 	  .min = 1024, .max = 4194304, .def = "65536",
 	  .pos = offsetof(struct config, frames_pos),
-	  .text = "Number of packet buffers on this host. It must cover the "
-		  "initial pools of all VMs, out_max of all uplinks, reserve "
-		  "of all uplinks times their queues, and 1024 for the agent "
-		  "itself." },
+	  .text = "Number of packet buffers on this host. It must cover "
+		  "pool.min of all VMs, out_max of all uplinks, reserve of "
+		  "all uplinks times their queues, and memory.reserve. What "
+		  "is left goes to the pools that need it." },
+	{ .path = "memory.reserve", .type = SCHEMA_FRAMES,
+	  IN(struct config, reserve),
+	  .min = 256, .max = 65536, .def = "1024",
+	  .text = "Frames of these for the agent itself: the workers' caches, "
+		  "and copies of broadcasts." },
 	{ .path = "memory.frame_size", .type = SCHEMA_NUMBER_CHOICE,
 	  IN(struct config, frame_size),
 	  .choices = frame_choices, .unit = "bytes", .def = "4096",
@@ -109,6 +114,23 @@ const struct schema_key schema_keys[] = {
 	  .text = "Whether frames are in 2-MiB pages. With auto the agent "
 		  "uses small pages and warns when there are no free huge "
 		  "ones, with require it does not start." },
+
+	/* ---- pools ---- */
+	{ .path = "pools", .type = SCHEMA_MAP,
+	  .text = "How the VMs' pools grow and shrink." },
+	{ .path = "pools.batch", .type = SCHEMA_NUMBER,
+	  IN(struct config, pool_batch),
+	  .min = 16, .max = 1024, .unit = "frames", .def = "64",
+	  .text = "Frames that a pool gets, or gives back, at a time." },
+	{ .path = "pools.window_ms", .type = SCHEMA_NUMBER,
+	  IN(struct config, pool_window_ms),
+	  .min = 10, .max = 10000, .unit = "milliseconds", .def = "100",
+	  .text = "A pool shrinks to what it needed in the last windows of "
+		  "this length. It grows at once." },
+	{ .path = "pools.pressure", .type = SCHEMA_BOOL,
+	  IN(struct config, pool_pressure), .def = "true",
+	  .text = "Whether pools shrink faster while the host is short of "
+		  "memory, by /proc/pressure/memory." },
 
 	/* ---- workers ---- */
 	{ .path = "workers", .type = SCHEMA_MAP,
@@ -385,16 +407,25 @@ const struct schema_key schema_keys[] = {
 	  .text = "It is called after so long even if fewer wait. Needs "
 		  "packets above 1." },
 	{ .path = "vms[].pool", .type = SCHEMA_MAP,
-	  .text = "The VM's share of the frames." },
+	  .text = "The VM's share of the frames: how many may hold packets "
+		  "for it or from it. With min, initial and max the same, it "
+		  "has a fixed size." },
+	{ .path = "vms[].pool.min", .type = SCHEMA_FRAMES,
+	  IN(struct config_vm, pool.min),
+	  .min = 64, .max = 1048576, .def = "64",
+	  .pos = offsetof(struct config_vm, pool.min_pos),
+	  .text = "What the pool never shrinks below. It is kept for the VM, "
+		  "whatever others need." },
 	{ .path = "vms[].pool.initial", .type = SCHEMA_FRAMES,
 	  IN(struct config_vm, pool.initial),
-	  .min = 256, .max = 1048576, .def = "2048",
+	  .min = 64, .max = 1048576, .def_text = "pool.min",
 	  .pos = offsetof(struct config_vm, pool.initial_pos),
-	  .text = "Frames that may hold packets for the VM." },
+	  .text = "What the pool begins with. At least min." },
 	{ .path = "vms[].pool.max", .type = SCHEMA_FRAMES,
 	  IN(struct config_vm, pool.max),
-	  .min = 256, .max = 1048576,
-	  .def_text = "initial, rounded up to a power of two",
+	  .min = 64, .max = 1048576,
+	  .def_text = "4096, or pool.initial if that is more",
+	  .pos = offsetof(struct config_vm, pool.max_pos),
 	  .text = "What the pool can grow to. At least initial." },
 
 	/* ---- bypass ---- */

@@ -63,7 +63,9 @@ static void check_vm(const struct config_vm *vm)
 		require(vm->addrs[i].family == 4 || vm->addrs[i].family == 6);
 	require(vm->vlan <= PKT_VLAN_MAX && vm->class < PKT_N_CLASSES);
 	require(vm->mtu >= PKT_MTU_MIN && vm->mtu <= PKT_MTU_MAX);
-	require(vm->pool.initial >= 256 && vm->pool.max >= vm->pool.initial);
+	require(vm->pool.min >= 64 && vm->pool.initial >= vm->pool.min);
+	require(vm->pool.max >= vm->pool.initial);
+	require(vm->pool.max <= 1048576);
 	require(vm->pos.line > 0);
 	check_device(&vm->device);
 }
@@ -84,13 +86,16 @@ static void check_bypass(const struct config *config)
 
 static void check_config(const struct config *config)
 {
-	uint64_t sum = 1024;
+	uint64_t sum = config->reserve;
 
 	require(config->n_uplinks >= 1);
 	require(config->n_uplinks <= CONFIG_MAX_UPLINKS);
 	require(config->n_vms <= CONFIG_MAX_VMS);
 	require(config->n_cores <= CONFIG_MAX_WORKERS);
 	require(config->control_path[0] == '/');
+	require(config->reserve >= 256 && config->reserve <= 65536);
+	require(config->pool_batch >= 16 && config->pool_batch <= 1024);
+	require(config->pool_window_ms >= 10);
 	for (uint32_t i = 0; i < config->n_uplinks; i++) {
 		const struct config_uplink *uplink = &config->uplinks[i];
 
@@ -102,7 +107,7 @@ static void check_config(const struct config *config)
 	}
 	for (uint32_t i = 0; i < config->n_vms; i++) {
 		check_vm(&config->vms[i]);
-		sum += config->vms[i].pool.initial;
+		sum += config->vms[i].pool.min;
 	}
 	require(sum <= config->frames);
 	check_bypass(config);

@@ -36,7 +36,8 @@ static const char all_keys[] =
 	"  log_level: debug\n"
 	"  heartbeat_timeout_ms: 60000\n"
 	"  metadata: false\n"
-	"memory: {frames: 4194304, frame_size: 2048, hugepages: require}\n"
+	"memory: {frames: 4194304, frame_size: 2048, hugepages: require,"
+	" reserve: 128MiB}\n"
 	"workers: {cores: [3, 1023, 0], idle_us: 0}\n"
 	"metrics: {listen: \"[::1]:65535\"}\n"
 	"fdb:\n"
@@ -77,7 +78,7 @@ static const char all_keys[] =
 	"    create: true\n"
 	"    peer: eth0\n"
 	"    netns: blue\n"
-	"  pool: {initial: 256, max: 1048576}\n"
+	"  pool: {initial: 256, max: 1048576, min: 512KiB}\n"
 	"- name: vm_2\n"
 	"  mac: 02:00:00:00:00:01\n"
 	"  addresses: 192.0.2.1\n"
@@ -104,7 +105,8 @@ static const char all_keys[] =
 	"bypass:\n"
 	"- vms: [q2, q1]\n"
 	"- vlan: 0\n"
-	"- {class: 7}\n";
+	"- {class: 7}\n"
+	"pools: {batch: 1024, window_ms: 10, pressure: false}\n";
 
 static struct config *parse(const char *text)
 {
@@ -151,6 +153,10 @@ static void defaults_of_the_host(void **state)
 	assert_int_equal(c->frame_size, 4096);
 	assert_int_equal(c->hugepages, WANT_AUTO);
 	assert_pos(c->frames_pos, 0, 0);
+	assert_int_equal(c->reserve, 1024);
+	assert_int_equal(c->pool_batch, 64);
+	assert_int_equal(c->pool_window_ms, 100);
+	assert_true(c->pool_pressure);
 	assert_int_equal(c->n_cores, 0);
 	assert_int_equal(c->idle_us, 200);
 	assert_pos(c->cores_pos, 0, 0);
@@ -206,8 +212,12 @@ static void defaults_of_ports(void **state)
 	assert_string_equal(vm->device.netns, "");
 	assert_true(vm->device.owner == (uid_t)-1);
 	assert_false(vm->device.vnet_hdr);
-	assert_int_equal(vm->pool.initial, 2048);
-	assert_int_equal(vm->pool.max, 2048);
+	assert_int_equal(vm->pool.min, 64);
+	assert_int_equal(vm->pool.initial, 64);
+	assert_int_equal(vm->pool.max, 4096);
+	assert_pos(vm->pool.min_pos, 0, 0);
+	assert_pos(vm->pool.initial_pos, 0, 0);
+	assert_pos(vm->pool.max_pos, 0, 0);
 	assert_int_equal(c->fdb_statics[0].vlan, 0);
 	config_free(c);
 }
@@ -234,6 +244,10 @@ static void values_of_the_host(void **state)
 	assert_int_equal(c->frames, 4194304);
 	assert_pos(c->frames_pos, 8, 18);
 	assert_int_equal(c->frame_size, 2048);
+	assert_int_equal(c->reserve, 65536);
+	assert_int_equal(c->pool_batch, 1024);
+	assert_int_equal(c->pool_window_ms, 10);
+	assert_false(c->pool_pressure);
 	assert_int_equal(c->hugepages, WANT_REQUIRE);
 	assert_int_equal(c->n_cores, 3);
 	assert_int_equal(c->cores[0], 3);
@@ -326,7 +340,10 @@ static void values_of_a_veth(void **state)
 	assert_pos(vm->device.name_pos, 45, 11);
 	assert_int_equal(vm->pool.initial, 256);
 	assert_int_equal(vm->pool.max, 1048576);
+	assert_int_equal(vm->pool.min, 256);
 	assert_pos(vm->pool.initial_pos, 49, 19);
+	assert_pos(vm->pool.max_pos, 49, 29);
+	assert_pos(vm->pool.min_pos, 49, 43);
 	assert_pos(vm->pos, 34, 3);
 	config_free(c);
 }
@@ -344,8 +361,9 @@ static void values_of_a_tap(void **state)
 	assert_int_equal(vm->device.type, DEVICE_TAP);
 	assert_int_equal(vm->device.owner, 4242);
 	assert_true(vm->device.vnet_hdr);
+	assert_int_equal(vm->pool.min, 64);
 	assert_int_equal(vm->pool.initial, 257);
-	assert_int_equal(vm->pool.max, 512);
+	assert_int_equal(vm->pool.max, 4096);
 	config_free(c);
 }
 
@@ -437,6 +455,45 @@ static void offloads(void **state)
 		assert_int_equal(vhost->csum, rows[i].csum);
 		assert_int_equal(vhost->tso, rows[i].tso);
 		assert_int_equal(vhost->gro, rows[i].gro);
+		config_free(c);
+	}
+}
+
+/* ---- sizes of pools that follow from others ---- */
+
+static void pools(void **state)
+{
+	static const struct {
+		const char *text;
+		uint32_t min, initial, max;
+	} rows[] = {
+		{ "{}", 64, 64, 4096 },
+		{ "{initial: 4096}", 64, 4096, 4096 },
+		{ "{initial: 4097}", 64, 4097, 4097 },
+		{ "{initial: 65}", 64, 65, 4096 },
+		{ "{min: 65}", 65, 65, 4096 },
+		{ "{min: 5000}", 5000, 5000, 5000 },
+		{ "{min: 65, initial: 5000}", 65, 5000, 5000 },
+		{ "{max: 64}", 64, 64, 64 },
+		{ "{min: 300, max: 300}", 300, 300, 300 },
+		{ "{min: 65, initial: 66, max: 67}", 65, 66, 67 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct config_pool *pool;
+		struct config *c;
+		char text[512];
+
+		snprintf(text, sizeof(text),
+			 U "vms: [{name: a, mac: 02:00:00:00:00:01, device: "
+			   "{type: tap, name: t}, pool: %s}]\n",
+			 rows[i].text);
+		c = parse(text);
+		pool = &c->vms[0].pool;
+		assert_int_equal(pool->min, rows[i].min);
+		assert_int_equal(pool->initial, rows[i].initial);
+		assert_int_equal(pool->max, rows[i].max);
 		config_free(c);
 	}
 }
@@ -639,8 +696,8 @@ static void frames_in_bytes(void **state)
 		  2049 },
 		{ "", "memory: {frames: 64MiB, frame_size: 2048}\n", 32768, 512,
 		  2049 },
-		{ "agent: {}\n", "memory: {frame_size: \"2048\"}\n", 65536,
-		  512, 2049 },
+		{ "agent: {}\n", "memory: {frame_size: \"2048\"}\n", 65536, 512,
+		  2049 },
 		{ "", "", 65536, 256, 1025 },
 	};
 
@@ -671,13 +728,13 @@ static void frames_that_just_fit(void **state)
 		"- {name: b, device: b, vlans: 2, reserve: 128}\n"
 		"vms:\n"
 		"- {name: c, mac: 02:00:00:00:00:01,"
-		" device: {type: tap, name: t}, pool: {initial: 1000}}\n"
+		" device: {type: tap, name: t}, pool: {min: 1000}}\n"
 		/* 1000 + 64 + 2048 + 2 * 1024 + 128 + 1024 */
 		"memory: {frames: 6312}\n");
 
 	(void)state;
 	assert_int_equal(c->frames, 6312);
-	assert_int_equal(c->vms[0].pool.max, 1024);
+	assert_int_equal(c->vms[0].pool.initial, 1000);
 	config_free(c);
 }
 
@@ -987,6 +1044,7 @@ int main(void)
 		cmocka_unit_test(values_of_a_vhost_user_vm),
 		cmocka_unit_test(values_of_bypass),
 		cmocka_unit_test(offloads),
+		cmocka_unit_test(pools),
 		cmocka_unit_test(bypass_allows),
 		cmocka_unit_test(writings),
 		cmocka_unit_test(other_values),

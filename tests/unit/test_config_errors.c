@@ -56,6 +56,12 @@
 	"without sign, fraction, exponent, spaces or leading zeros"
 #define A_FRAME(n, size) \
 	"; this is " n " of " size " bytes (memory.frame_size)"
+#define RESERVES(agent) \
+	"(reserve of the uplinks, times queues) + " agent " (memory.reserve)"
+#define FIRST(vm, min, left) \
+	"; the first that does not fit is VM \"" vm "\", whose pool.min is " \
+	min " when " left " are left"
+#define LOWER "; raise it, or lower one of these"
 #define A_MAC "must be a unicast MAC address such as 52:54:00:12:34:56"
 #define MACS ", or a list of 1 to 16 such values"
 #define ODD_MAC \
@@ -83,7 +89,7 @@
 	"must be UTF-8 text without control characters; remove or " \
 	"retype what stands here"
 #define ROOT_KEYS \
-	"known here: agent, memory, workers, metrics, fdb, uplinks, vms, " \
+	"known here: agent, memory, pools, workers, metrics, fdb, uplinks, vms, " \
 	"bypass"
 #define VM_KEYS \
 	"known here: name, mac, addresses, vlan, guest_tags, learn, " \
@@ -363,11 +369,10 @@ static const struct row {
 	{ T(U "memory: {frames: \"64MiB\\0\"}\n"),
 	  "2:18: memory.frames: \"64MiB\\x00\": " FRAMES },
 	/* Bytes: the frame's size may be the default, or stand below. */
-	{ T(U "memory: {frames: 4095KiB}\n"),
-	  "2:18: memory.frames: \"4095KiB\": must be at least 4096: 0 "
-	  "(pool.initial of 0 VMs) + 2048 (out_max of the uplinks) + "
-	  "1024 (reserve of the uplinks, times queues) + 1024 (agent); "
-	  "raise it, or lower one of these" },
+	{ T(U "memory: {frames: 16380KiB}\n"),
+	  "2:18: memory.frames: \"16380KiB\": must be at least 4096 frames: 0 "
+	  "(pool.min of 0 VMs) + 2048 (out_max of the uplinks) + 1024 "
+	  RESERVES("1024") LOWER },
 	{ T(U "memory: {frames: 4092KiB}\n"),
 	  "2:18: memory.frames: \"4092KiB\": " FRAMES A_FRAME("1023", "4096")
 	},
@@ -458,12 +463,34 @@ static const struct row {
 	{ T(U V1 "  mtu: 0\n"),
 	  "6:8: vms[0].mtu: \"0\": must be a number from 576 to 3498 "
 	  "(bytes)" FRAME_MTU },
-	{ T(U V1 "  pool: {initial: 255}\n"),
-	  "6:19: vms[0].pool.initial: \"255\": "
-	  FRAMES_OF("256", "1048576") },
+	{ T(U V1 "  pool: {initial: 63}\n"),
+	  "6:19: vms[0].pool.initial: \"63\": "
+	  FRAMES_OF("64", "1048576") },
+	{ T(U V1 "  pool: {min: 252KiB}\n"),
+	  "6:15: vms[0].pool.min: \"252KiB\": "
+	  FRAMES_OF("64", "1048576") A_FRAME("63", "4096") },
 	{ T(U V1 "  pool: {max: 1048577}\n"),
 	  "6:15: vms[0].pool.max: \"1048577\": "
-	  FRAMES_OF("256", "1048576") },
+	  FRAMES_OF("64", "1048576") },
+	{ T(U "memory: {reserve: 255}\n"),
+	  "2:19: memory.reserve: \"255\": " FRAMES_OF("256", "65536") },
+	{ T(U "memory: {reserve: 257MiB}\n"),
+	  "2:19: memory.reserve: \"257MiB\": " FRAMES_OF("256", "65536")
+	  A_FRAME("65792", "4096") },
+	{ T(U "pools: {batch: 15}\n"),
+	  "2:16: pools.batch: \"15\": must be a number from 16 to 1024 "
+	  "(frames)" },
+	{ T(U "pools: {batch: 1025}\n"),
+	  "2:16: pools.batch: \"1025\": must be a number from 16 to 1024 "
+	  "(frames)" },
+	{ T(U "pools: {window_ms: 9}\n"),
+	  "2:20: pools.window_ms: \"9\": must be a number from 10 to 10000 "
+	  "(milliseconds)" },
+	{ T(U "pools: {window_ms: 10001}\n"),
+	  "2:20: pools.window_ms: \"10001\": must be a number from 10 to "
+	  "10000 (milliseconds)" },
+	{ T(U "pools: {pressure: 1}\n"),
+	  "2:19: pools.pressure: \"1\": must be true or false; write true" },
 	/* ---- names, paths and addresses ---- */
 	{ T("uplinks: [{name: Wan, device: eth1}]\n"),
 	  "1:18: uplinks[0].name: \"Wan\": " A_NAME },
@@ -877,9 +904,15 @@ static const struct row {
 	{ T(U V1 "  pool: {initial: 1000, max: 999}\n"),
 	  "6:30: vms[0].pool.max: \"999\": must not be less than "
 	  "pool.initial, which is 1000 frames" },
-	{ T(U V1 "  pool: {max: 1024}\n"),
-	  "6:15: vms[0].pool.max: \"1024\": must not be less than "
-	  "pool.initial, which is 2048 frames" },
+	{ T(U V1 "  pool: {min: 65, max: 64}\n"),
+	  "6:24: vms[0].pool.max: \"64\": must not be less than pool.min, "
+	  "which is 65 frames" },
+	{ T(U V1 "  pool: {min: 65, initial: 256KiB}\n"),
+	  "6:28: vms[0].pool.initial: \"256KiB\": must not be less than "
+	  "pool.min, which is 65 frames" },
+	{ T(U V1 V2 "  pool: {initial: 4097, max: 4096}\n"),
+	  "9:30: vms[1].pool.max: \"4096\": must not be less than "
+	  "pool.initial, which is 4097 frames" },
 	{ T(U V1 "fdb: {static: [{mac: 52:54:00:00:00:09, port: lan}]}\n"),
 	  "6:47: fdb.static[0].port: \"lan\": no uplink or VM has this "
 	  "name; did you mean \"wan\"?" },
@@ -911,22 +944,36 @@ static const struct row {
 	  "2048 bytes (memory.frame_size) less 278 for headroom and "
 	  "headers holds an MTU of at most 1770" },
 	{ T(U "memory: {frames: 4095}\n"),
-	  "2:18: memory.frames: \"4095\": must be at least 4096: 0 "
-	  "(pool.initial of 0 VMs) + 2048 (out_max of the uplinks) + "
-	  "1024 (reserve of the uplinks, times queues) + 1024 (agent); "
-	  "raise it, or lower one of these" },
-	{ T(U V1 V2 "  pool: {initial: 65536}\n"),
-	  "1:1: memory.frames: 65536 (default): must be at least "
-	  "71680: 67584 (pool.initial of 2 VMs) + 2048 (out_max of the "
-	  "uplinks) + 1024 (reserve of the uplinks, times queues) + "
-	  "1024 (agent); raise it, or lower one of these" },
+	  "2:18: memory.frames: \"4095\": must be at least 4096 frames: 0 "
+	  "(pool.min of 0 VMs) + 2048 (out_max of the uplinks) + 1024 "
+	  RESERVES("1024") LOWER },
+	{ T(U V1 "memory: {frames: 4095}\n"),
+	  "6:18: memory.frames: \"4095\": must be at least 4160 frames: 64 "
+	  "(pool.min of 1 VMs) + 2048 (out_max of the uplinks) + 1024 "
+	  RESERVES("1024") LOWER },
+	{ T(U V1 "memory: {frames: 4096}\n"),
+	  "6:18: memory.frames: \"4096\": must be at least 4160 frames: 64 "
+	  "(pool.min of 1 VMs) + 2048 (out_max of the uplinks) + 1024 "
+	  RESERVES("1024") FIRST("a", "64", "0") LOWER },
+	{ T(U V1 V2 "  pool: {min: 65536}\n"),
+	  "1:1: memory.frames: 65536 (default): must be at least 69696 "
+	  "frames: 65600 (pool.min of 2 VMs) + 2048 (out_max of the uplinks) "
+	  "+ 1024 " RESERVES("1024") FIRST("b", "65536", "61376") LOWER },
+	{ T(U V1 "  pool: {min: 128}\n" V2 T3
+	  "memory: {reserve: 512, frames: 3711}\n"),
+	  "13:32: memory.frames: \"3711\": must be at least 3840 frames: 256 "
+	  "(pool.min of 3 VMs) + 2048 (out_max of the uplinks) + 1024 "
+	  RESERVES("512") FIRST("a", "128", "127") LOWER },
+	{ T(U V1 V2 T3 "memory: {frames: 4287}\n"),
+	  "12:18: memory.frames: \"4287\": must be at least 4288 frames: 192 "
+	  "(pool.min of 3 VMs) + 2048 (out_max of the uplinks) + 1024 "
+	  RESERVES("1024") FIRST("c", "64", "63") LOWER },
 	{ T("uplinks: [{name: wan, device: eth1, queues: 4, reserve: "
 	  "2048, out_max: 4096}]\n" "memory:\n" "  hugepages: off\n"
 	  "  frames: 13311\n"),
-	  "4:11: memory.frames: \"13311\": must be at least 13312: 0 "
-	  "(pool.initial of 0 VMs) + 4096 (out_max of the uplinks) + "
-	  "8192 (reserve of the uplinks, times queues) + 1024 (agent); "
-	  "raise it, or lower one of these" },
+	  "4:11: memory.frames: \"13311\": must be at least 13312 frames: 0 "
+	  "(pool.min of 0 VMs) + 4096 (out_max of the uplinks) + 8192 "
+	  RESERVES("1024") LOWER },
 };
 /* clang-format on */
 
