@@ -120,10 +120,17 @@ struct config_vm {
 	uint8_t class;
 	struct config_device device;
 	struct config_pool pool;
+	/* Queues of its network's uplink that it has for itself; none: it
+	 * shares what no other VM has for itself. */
+	uint32_t uplink_queues[PKT_MAX_QUEUES];
+	uint32_t n_uplink_queues;
+	bool isolated;			/* frames from memory of its own; then
+					 * it has uplink_queues */
 	/* Bit n set: bypass rule n names it. */
 	uint64_t bypass[CONFIG_MAX_BYPASS / 64];
 	struct config_pos pos;
 	struct config_pos mtu_pos;
+	struct config_pos uplink_queues_pos;
 	struct config_pos mac_pos[CONFIG_MAX_MACS];
 };
 

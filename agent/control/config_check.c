@@ -528,7 +528,7 @@ int config_check(const struct config *config, const struct config_tree *tree,
 		check_cores,	     check_names,	   check_devices,
 		config_check_peers,  config_check_sockets, check_macs,
 		check_addrs,	     check_uplink_vlans,   check_mtus,
-		config_check_frames,
+		config_check_frames, config_check_queues,
 	};
 	struct check c = { .config = config, .tree = tree, .error = error };
 	int err = 0;

@@ -38,4 +38,7 @@ int config_check_device(const struct check *c, uint32_t i);
 int config_check_frames(const struct check *c);
 int config_check_pool(const struct check *c, uint32_t i);
 
+/* Queues of uplinks that VMs have for themselves. */
+int config_check_queues(const struct check *c);
+
 #endif

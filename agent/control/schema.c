@@ -427,6 +427,21 @@ const struct schema_key schema_keys[] = {
 	  .def_text = "4096, or pool.initial if that is more",
 	  .pos = offsetof(struct config_vm, pool.max_pos),
 	  .text = "What the pool can grow to. At least initial." },
+	{ .path = "vms[].uplink_queues", .type = SCHEMA_NUMBER,
+	  ITEMS_IN(struct config_vm, uplink_queues, n_uplink_queues),
+	  .max = PKT_MAX_QUEUES - 1, .unit = "queue number",
+	  .max_items = PKT_MAX_QUEUES,
+	  .pos = offsetof(struct config_vm, uplink_queues_pos),
+	  .def_text = "none, it shares queues with others",
+	  .text = "Receive queues of its network's uplink that are for this "
+		  "VM alone. What comes in there is the VM's, so the device "
+		  "must be told to put the VM's packets there, and no others. "
+		  "Each uplink keeps a queue that is shared." },
+	{ .path = "vms[].isolated", .type = SCHEMA_BOOL,
+	  IN(struct config_vm, isolated), .def = "false",
+	  .text = "Whether the VM's frames are in memory of its own, as much "
+		  "as pool.max, which does not count in memory.frames. Needs "
+		  "uplink_queues." },
 
 	/* ---- bypass ---- */
 	{ .path = "bypass", .type = SCHEMA_LIST,

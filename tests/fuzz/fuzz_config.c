@@ -66,8 +66,31 @@ static void check_vm(const struct config_vm *vm)
 	require(vm->pool.min >= 64 && vm->pool.initial >= vm->pool.min);
 	require(vm->pool.max >= vm->pool.initial);
 	require(vm->pool.max <= 1048576);
+	require(vm->n_uplink_queues < PKT_MAX_QUEUES);
+	require(vm->n_uplink_queues || !vm->isolated);
 	require(vm->pos.line > 0);
 	check_device(&vm->device);
+}
+
+/* No queue of uplink @i is two VMs', and one is nobody's. */
+static void check_queues(const struct config *config, uint32_t i)
+{
+	const struct config_uplink *uplink = &config->uplinks[i];
+	uint32_t n = uplink->queues ? uplink->queues : PKT_MAX_QUEUES;
+	uint64_t taken = 0;
+
+	for (uint32_t j = 0; j < config->n_vms; j++) {
+		const struct config_vm *vm = &config->vms[j];
+
+		if (!config_uplink_has_vlan(uplink, vm->vlan))
+			continue;
+		for (uint32_t k = 0; k < vm->n_uplink_queues; k++) {
+			require(vm->uplink_queues[k] < n);
+			require(!(taken >> vm->uplink_queues[k] & 1));
+			taken |= 1ull << vm->uplink_queues[k];
+		}
+	}
+	require((uint32_t)__builtin_popcountll(taken) < n);
 }
 
 static void check_bypass(const struct config *config)
@@ -104,10 +127,12 @@ static void check_config(const struct config *config)
 		sum += uplink->out_max;
 		sum += (uint64_t)uplink->reserve *
 		       (uplink->queues ? uplink->queues : 1);
+		check_queues(config, i);
 	}
 	for (uint32_t i = 0; i < config->n_vms; i++) {
 		check_vm(&config->vms[i]);
-		sum += config->vms[i].pool.min;
+		if (!config->vms[i].isolated)
+			sum += config->vms[i].pool.min;
 	}
 	require(sum <= config->frames);
 	check_bypass(config);

@@ -102,6 +102,8 @@ static const char all_keys[] =
 	"  mac: 02:00:00:00:00:04\n"
 	"  vlan: 100\n"
 	"  device: {type: vhost-user, socket: /run/q2.sock}\n"
+	"  uplink_queues: [62, 0]\n"
+	"  isolated: true\n"
 	"bypass:\n"
 	"- vms: [q2, q1]\n"
 	"- vlan: 0\n"
@@ -218,6 +220,9 @@ static void defaults_of_ports(void **state)
 	assert_pos(vm->pool.min_pos, 0, 0);
 	assert_pos(vm->pool.initial_pos, 0, 0);
 	assert_pos(vm->pool.max_pos, 0, 0);
+	assert_int_equal(vm->n_uplink_queues, 0);
+	assert_pos(vm->uplink_queues_pos, 0, 0);
+	assert_false(vm->isolated);
 	assert_int_equal(c->fdb_statics[0].vlan, 0);
 	config_free(c);
 }
@@ -401,6 +406,11 @@ static void values_of_a_vhost_user_vm(void **state)
 	assert_true(device->vhost.gro);
 	assert_int_equal(device->vhost.call_packets, 1);
 	assert_int_equal(device->vhost.call_us, 0);
+	assert_int_equal(c->vms[3].n_uplink_queues, 2);
+	assert_int_equal(c->vms[3].uplink_queues[0], 62);
+	assert_int_equal(c->vms[3].uplink_queues[1], 0);
+	assert_pos(c->vms[3].uplink_queues_pos, 73, 18);
+	assert_true(c->vms[3].isolated);
 	config_free(c);
 }
 
@@ -414,7 +424,7 @@ static void values_of_bypass(void **state)
 	assert_int_equal(c->bypass[0].n_vms, 2);
 	assert_string_equal(c->bypass[0].vms[0], "q2");
 	assert_string_equal(c->bypass[0].vms[1], "q1");
-	assert_pos(c->bypass[0].pos, 74, 3);
+	assert_pos(c->bypass[0].pos, 76, 3);
 	assert_int_equal(c->bypass[1].kind, BYPASS_VLAN);
 	assert_int_equal(c->bypass[1].vlan, 0);
 	assert_int_equal(c->bypass[2].kind, BYPASS_CLASS);
@@ -496,6 +506,37 @@ static void pools(void **state)
 		assert_int_equal(pool->max, rows[i].max);
 		config_free(c);
 	}
+}
+
+/* As many queues as VMs can have for themselves; the same number, but of
+ * another uplink; memory that is not of memory.frames. */
+static void queues_of_their_own(void **state)
+{
+	struct config *c =
+		parse("uplinks:\n"
+		      "- {name: a, device: a, vlans: 1, queues: 3}\n"
+		      "- {name: b, device: b, vlans: [2, 3]}\n"
+		      "vms:\n"
+		      "- {name: c, mac: 02:00:00:00:00:01, vlan: 1,"
+		      " device: {type: tap, name: t1}, uplink_queues: [2, 0]}\n"
+		      "- {name: d, mac: 02:00:00:00:00:02, vlan: 2,"
+		      " device: {type: tap, name: t2}, uplink_queues: 2,"
+		      " isolated: true, pool: {min: 4GiB}}\n"
+		      "- {name: e, mac: 02:00:00:00:00:03, vlan: 3,"
+		      " device: {type: veth, name: v3}, uplink_queues: 63,"
+		      " isolated: true}\n"
+		      "- {name: f, mac: 02:00:00:00:00:04, vlan: 4,"
+		      " device: {type: tap, name: t4}, uplink_queues: []}\n"
+		      /* 2 * 64 + 2 * 2048 + 4 * 1024 + 1024 */
+		      "memory: {frames: 9344}\n");
+
+	(void)state;
+	assert_int_equal(c->vms[0].n_uplink_queues, 2);
+	assert_int_equal(c->vms[1].n_uplink_queues, 1);
+	assert_int_equal(c->vms[1].uplink_queues[0], 2);
+	assert_int_equal(c->vms[1].pool.max, 1048576);
+	assert_int_equal(c->vms[3].n_uplink_queues, 0);
+	config_free(c);
 }
 
 /* ---- bypass ---- */
@@ -1045,6 +1086,7 @@ int main(void)
 		cmocka_unit_test(values_of_bypass),
 		cmocka_unit_test(offloads),
 		cmocka_unit_test(pools),
+		cmocka_unit_test(queues_of_their_own),
 		cmocka_unit_test(bypass_allows),
 		cmocka_unit_test(writings),
 		cmocka_unit_test(other_values),

@@ -43,6 +43,18 @@
 	"- name: c\n  mac: 52:54:00:00:00:03\n" \
 	"  device: {type: tap, name: t3}\n"
 
+/* Two uplinks (3 lines), the second with 3 queues. */
+#define TWO \
+	"uplinks:\n" \
+	"- {name: wan, device: eth1, vlans: 7}\n" \
+	"- {name: lan, device: eth2, vlans: [5, 6], queues: 3}\n"
+
+/* Queue numbers: @tens and 0 to 7; what that leaves of 40 to 63. */
+#define EIGHT(tens) \
+	tens "0, " tens "1, " tens "2, " tens "3, " tens "4, " tens "5, " \
+	tens "6, " tens "7, "
+#define NINES "48, 49, 58, 59, 60, 61, 62, 63, "
+
 /* What several of the lines say. */
 #define NOT_DIGITS \
 	"; write decimal digits only, without sign, unit, exponent, " \
@@ -62,6 +74,18 @@
 	"; the first that does not fit is VM \"" vm "\", whose pool.min is " \
 	min " when " left " are left"
 #define LOWER "; raise it, or lower one of these"
+#define A_QUEUE "must be a number from 0 to 63 (queue number)"
+#define NOT_UNIQUE_QUEUE(uplink) \
+	"; a queue of uplink \"" uplink "\" is for one VM alone, or for all"
+#define NO_UPLINK(vlan) \
+	"no uplink has the VM's network (vlan " vlan "), so there are no " \
+	"queues: remove it, or add the VLAN to an uplink's vlans"
+#define LAST_QUEUE(n, uplink) \
+	"is the last of " n " queues of uplink \"" uplink "\"; one must be " \
+	"left to share, for broadcasts and all other packets"
+#define NOT_ISOLATED \
+	"needs uplink_queues: packets for the VM can only be placed in its " \
+	"own memory where they come in on queues of its own"
 #define A_MAC "must be a unicast MAC address such as 52:54:00:12:34:56"
 #define MACS ", or a list of 1 to 16 such values"
 #define ODD_MAC \
@@ -93,7 +117,7 @@
 	"bypass"
 #define VM_KEYS \
 	"known here: name, mac, addresses, vlan, guest_tags, learn, " \
-	"way, mtu, class, device, pool"
+	"way, mtu, class, device, pool, uplink_queues, isolated"
 #define AGENT_KEYS \
 	"known here: bpffs, run_dir, control, log_level, " \
 	"heartbeat_timeout_ms, metadata"
@@ -955,6 +979,10 @@ static const struct row {
 	  "6:18: memory.frames: \"4096\": must be at least 4160 frames: 64 "
 	  "(pool.min of 1 VMs) + 2048 (out_max of the uplinks) + 1024 "
 	  RESERVES("1024") FIRST("a", "64", "0") LOWER },
+	{ T(U V1 V2 "memory: {frames: 4160}\n"),
+	  "9:18: memory.frames: \"4160\": must be at least 4224 frames: 128 "
+	  "(pool.min of 2 VMs) + 2048 (out_max of the uplinks) + 1024 "
+	  RESERVES("1024") FIRST("b", "64", "0") LOWER },
 	{ T(U V1 V2 "  pool: {min: 65536}\n"),
 	  "1:1: memory.frames: 65536 (default): must be at least 69696 "
 	  "frames: 65600 (pool.min of 2 VMs) + 2048 (out_max of the uplinks) "
@@ -974,6 +1002,58 @@ static const struct row {
 	  "4:11: memory.frames: \"13311\": must be at least 13312 frames: 0 "
 	  "(pool.min of 0 VMs) + 4096 (out_max of the uplinks) + 8192 "
 	  RESERVES("1024") LOWER },
+	/* Isolated VMs are not counted, nor named. */
+	{ T(U V1 "  pool: {min: 65536}\n" "  isolated: true\n"
+	  "  uplink_queues: [1]\n" V2 "memory: {frames: 4159}\n"),
+	  "12:18: memory.frames: \"4159\": must be at least 4160 frames: 64 "
+	  "(pool.min of 1 VMs) + 2048 (out_max of the uplinks) + 1024 "
+	  RESERVES("1024") FIRST("b", "64", "63") LOWER },
+	/* ---- queues of their own ---- */
+	{ T(U V1 "  uplink_queues: [63, 64]\n"),
+	  "6:23: vms[0].uplink_queues[1]: \"64\": " A_QUEUE },
+	{ T(U V1 "  uplink_queues: all\n"),
+	  "6:18: vms[0].uplink_queues: \"all\": " A_QUEUE
+	  ", or a list of 0 to 64 such values" NOT_DIGITS },
+	{ T(U V1 "  uplink_queues: [1, 2, 1]\n"),
+	  "6:25: vms[0].uplink_queues[2]: \"1\": is already "
+	  "vms[0].uplink_queues[0]; name each queue once" },
+	{ T(U V1 "  uplink_queues: [5, 1]\n" V2 "  uplink_queues: 1\n"),
+	  "10:18: vms[1].uplink_queues: \"1\": is already "
+	  "vms[0].uplink_queues[1] (line 6)" NOT_UNIQUE_QUEUE("wan") },
+	{ T(U V1 "  uplink_queues: 1\n" V2 "  uplink_queues: [0, 1]\n"),
+	  "10:22: vms[1].uplink_queues[1]: \"1\": is already "
+	  "vms[0].uplink_queues (line 6)" NOT_UNIQUE_QUEUE("wan") },
+	{ T(TWO V1 "  vlan: 7\n" "  uplink_queues: [2, 0]\n" V2
+	  "  vlan: 5\n" "  uplink_queues: [0]\n" T3
+	  "  vlan: 6\n" "  uplink_queues: 0\n"),
+	  "19:18: vms[2].uplink_queues: \"0\": is already "
+	  "vms[1].uplink_queues[0] (line 14)" NOT_UNIQUE_QUEUE("lan") },
+	{ T(TWO V1 "  vlan: 6\n" "  uplink_queues: [0, 3]\n"),
+	  "9:22: vms[0].uplink_queues[1]: \"3\": must be less than 3, the "
+	  "queues of uplink \"lan\" (uplinks[1].queues)" },
+	{ T(TWO V1 "  vlan: 6\n" "  uplink_queues: 4\n"),
+	  "9:18: vms[0].uplink_queues: \"4\": must be less than 3, the "
+	  "queues of uplink \"lan\" (uplinks[1].queues)" },
+	{ T(TWO V1 "  vlan: 4\n" "  uplink_queues: [0]\n"),
+	  "9:18: vms[0].uplink_queues: a list: " NO_UPLINK("4") },
+	{ T(TWO V1 "  uplink_queues: 0\n"),
+	  "8:18: vms[0].uplink_queues: \"0\": " NO_UPLINK("0") },
+	{ T(TWO V1 "  vlan: 5\n" "  uplink_queues: [2]\n" V2 "  vlan: 6\n"
+	  "  uplink_queues: [1, 0]\n"),
+	  "14:22: vms[1].uplink_queues[1]: \"0\": " LAST_QUEUE("3", "lan") },
+	{ T("uplinks: [{name: wan, device: eth1, queues: 1}]\n" V1
+	  "  uplink_queues: 0\n"),
+	  "6:18: vms[0].uplink_queues: \"0\": " LAST_QUEUE("1", "wan") },
+	{ T(U V1 "  uplink_queues: [" EIGHT("") EIGHT("1") EIGHT("2") EIGHT("3")
+	  EIGHT("4") EIGHT("5") NINES "8, 9, 18, 19, 28, 29, 38]\n" V2
+	  "  uplink_queues: [39]\n"),
+	  "10:19: vms[1].uplink_queues[0]: \"39\": " LAST_QUEUE("64", "wan") },
+	{ T(U V1 "  isolated: true\n"),
+	  "6:13: vms[0].isolated: \"true\": " NOT_ISOLATED },
+	{ T(U Q1 Q2 "  uplink_queues: []\n" "  isolated: true\n"),
+	  "12:13: vms[1].isolated: \"true\": " NOT_ISOLATED },
+	{ T(U V1 "  isolated: 1\n"),
+	  "6:13: vms[0].isolated: \"1\": must be true or false; write true" },
 };
 /* clang-format on */
 
