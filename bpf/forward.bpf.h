@@ -14,6 +14,7 @@
 #ifndef BPF_FORWARD_H
 #define BPF_FORWARD_H
 
+#include "credit.bpf.h"
 #include "rewrite.bpf.h"
 
 /* Tags that the packet has of its own, inside its network. */
@@ -61,6 +62,20 @@ stage hand_over(struct pass *s)
 	if (meta_reserve(s->ctx))
 		return PKT_to_agent;
 	return meta_write(s) ? PKT_redirect_failed : PKT_to_agent;
+}
+
+/* To the VM's socket on this queue, if its pool has room. */
+stage hand_to_vm(struct pass *s, __u32 port)
+{
+	struct credit credit = credit_ask(s, port);
+	int reason;
+
+	if (!credit.vm)
+		return PKT_pool_full;
+	reason = hand_over(s);
+	if (reason == PKT_to_agent)
+		credit_take(&credit);
+	return reason;
 }
 
 /* ---- kernel way ---- */
@@ -145,17 +160,14 @@ stage send_port(struct pass *s, __u32 port, const struct port_cfg *out,
 	const int to_uplink = out->kind == PORT_UPLINK;
 	const int has_xmit = out->flags & PORT_F_XMIT;
 	const int is_partial = s->flags & PKT_F_CSUM_PARTIAL;
-	int found;
 
 	if (has_xmit && !is_partial && !(s->flags & PKT_F_LEARN) &&
 	    !((s->in->flags | out->flags) & PORT_F_WAY_AGENT))
 		return send_kernel(s, port, to_uplink);
 	if (agent_alive()) {
-		if (from_uplink)
-			found = socket_found(s, &xsk_vm, port);
-		else
-			found = socket_found(s, &xsk_port, s->in_port);
-		if (found)
+		if (from_uplink && socket_found(s, &xsk_vm, port))
+			return hand_to_vm(s, port);
+		if (!from_uplink && socket_found(s, &xsk_port, s->in_port))
 			return hand_over(s);
 	}
 	if (!has_xmit || is_partial)

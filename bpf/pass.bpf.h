@@ -74,10 +74,11 @@ static __always_inline void count(__u32 port, __u32 reason, __u64 packets,
 _Static_assert(PKT_N_REASONS <= 64, "reasons fit a mask");
 
 /* Every exit of uplink and port: one count against the port the packet came
- * in on, and the verdict. */
+ * in on, or whose pool was full, and the verdict. */
 static __always_inline int finish(const struct pass *s, int reason)
 {
-	count(s->in_port, reason, 1, s->len);
+	count(reason == PKT_pool_full ? s->out_port : s->in_port, reason, 1,
+	      s->len);
 	if (PKT_GOOD_MASK >> (reason & 63) & 1)
 		return s->action;
 	return XDP_DROP;

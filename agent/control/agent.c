@@ -16,7 +16,8 @@
 #include "control/guests.h"
 #include "control/lifecycle.h"
 #include "control/networks.h"
-#include "policy/pool.h"
+#include "control/pools.h"
+#include "policy/admission.h"
 #include "switching/worker.h"
 
 /* ---- start ---- */
@@ -51,6 +52,10 @@ static int start_switch(struct agent *agent, char *err, size_t err_size)
 	struct vswitch_opts opts = {
 		.n_frames = config->frames,
 		.frame_size = config->frame_size,
+		.n_reserve = admission_reserve(
+			config, config->n_cores ? config->n_cores : 1),
+		.batch = config->pool_batch,
+		.window_ms = config->pool_window_ms,
 		.pages = config->hugepages == WANT_REQUIRE ? ARENA_PAGES_HUGE :
 			 config->hugepages == WANT_OFF	   ? ARENA_PAGES_SMALL :
 							     ARENA_PAGES_AUTO,
@@ -136,7 +141,7 @@ static int check_pools(const struct config *config, uint32_t n_workers,
 		if (u->queues)
 			n_queues[i] = min_u32(u->queues, n_queues[i]);
 	}
-	return pool_admit(config, n_queues, n_workers, err, err_size);
+	return admission_check(config, n_queues, n_workers, err, err_size);
 }
 
 /* An uplink that cannot be brought up ends the start: the agent would be of no
@@ -246,6 +251,7 @@ int agent_start(struct agent *agent, struct config *config, char *err,
 	agent->lock_fd = -1;
 	agent->vhost_fd = -1;
 	agent->started_ns = now_ns();
+	agent->pools_log = calloc(1, sizeof(*agent->pools_log));
 	ret = start(agent, err, err_size);
 	if (ret)
 		agent_stop(agent);
@@ -301,6 +307,7 @@ uint32_t agent_stop(struct agent *agent)
 	if (agent->lock_fd >= 0)
 		close(agent->lock_fd);
 	config_free(agent->config);
+	free(agent->pools_log);
 	memset(agent, 0, sizeof(*agent));
 	agent->lock_fd = -1;
 	agent->vhost_fd = -1;
@@ -329,6 +336,8 @@ bool agent_beat(struct agent *agent)
 	if (all && agent->ready)
 		datapath_heartbeat(agent->dp, now_ns());
 	guests_tick(agent);
+	if (agent->ready)
+		pools_tick(agent);
 	return all;
 }
 
@@ -346,6 +355,7 @@ void agent_learn(struct agent *agent)
 	    errno != EAGAIN)
 		log_warning("learning: %s", strerror(errno));
 	networks_learn(agent);
+	pools_balance(agent);
 	guests_check(agent);
 }
 
@@ -489,34 +499,61 @@ void agent_count_frames(struct agent *agent, struct agent_frames *ret_frames)
 	ret_frames->out = count[FRAME_OUT];
 }
 
-static uint32_t share_used(const struct share *share)
+/* What a VM's, or an uplink's, queue has. */
+static void add_queue(const struct queue *queue, bool is_vm,
+		      struct agent_pool *pool)
 {
-	return __atomic_load_n(share->rx.ring.producer, __ATOMIC_ACQUIRE) -
-	       __atomic_load_n(&share->rx.ring.cached_cons, __ATOMIC_RELAXED);
+	pool->posted += __atomic_load_n(&queue->outstanding, __ATOMIC_RELAXED);
+	pool->posted_max += __atomic_load_n(is_vm ? &queue->base :
+						    &queue->target,
+					    __ATOMIC_RELAXED);
+	for (uint32_t i = 0; i < queue->n_shares; i++)
+		pool->posted_used += rx_ring_waiting(&queue->shares[i]->rx);
+}
+
+/* What the VM has on the queues of its uplink. */
+static void add_shares(const struct port *vm, struct agent_pool *pool)
+{
+	for (uint32_t i = 0; vm->uplink && i < vm->uplink->n_queues; i++) {
+		const struct queue *queue = vm->uplink->queues[i];
+
+		if (queue->owner == vm)
+			pool->rx_limit += __atomic_load_n(&queue->base,
+							  __ATOMIC_RELAXED);
+		for (uint32_t s = 1; s < queue->n_shares; s++) {
+			const struct share *share = queue->shares[s];
+
+			if (share->to != vm)
+				continue;
+			pool->rx_limit += __atomic_load_n(&share->limit,
+							  __ATOMIC_RELAXED);
+			pool->rx_used += rx_ring_waiting(&share->rx);
+		}
+	}
 }
 
 void agent_port_pool(struct agent *agent, const struct port *port,
 		     struct agent_pool *ret_pool)
 {
 	struct agent_pool pool = {
-		.size = port->vm_config ? port->vm_config->pool.initial :
-					  pool_uplink_frames(
-						  port->uplink_config,
-						  port->n_queues),
-		.rx_limit = port->pool_rx,
-		.out_max = port->out_max,
+		.out_max = pool_load(&port->out_max),
 		.out_used = port_out_frames(port, agent->vs.n_workers),
 	};
 
 	for (uint32_t i = 0; i < port->n_queues; i++)
-		pool.posted += __atomic_load_n(&port->queues[i]->outstanding,
-					       __ATOMIC_RELAXED);
-	for (uint32_t i = 0; port->uplink && i < port->uplink->n_queues; i++) {
-		const struct queue *queue = port->uplink->queues[i];
-
-		for (uint32_t s = 1; s < queue->n_shares; s++)
-			if (queue->shares[s]->to == port)
-				pool.rx_used += share_used(queue->shares[s]);
+		add_queue(port->queues[i], port->vm_config, &pool);
+	if (port->vm_config) {
+		add_shares(port, &pool);
+		pool.size = pool_load(&port->pool.size);
+		pool.min = port->pool.min;
+		pool.max = port->pool.max;
+		pool.asked = port->pool.asked;
+	} else {
+		pool.size = pool.posted_max + pool.out_max;
+		pool.min = admission_uplink_frames(port->uplink_config,
+						   port->n_queues);
+		pool.max = agent->vs.arena.n_frames;
 	}
+	pool.used = pool.posted_used + pool.rx_used + pool.out_used;
 	*ret_pool = pool;
 }

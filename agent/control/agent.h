@@ -16,6 +16,8 @@
 #include "ports/port.h"
 #include "switching/vswitch.h"
 
+struct pools_log;
+
 struct agent {
 	struct config *config;		/* owned */
 	struct vswitch vs;
@@ -32,6 +34,7 @@ struct agent {
 	uint32_t next_slot;
 	int vhost_fd;			/* owned: epoll of the vhost sessions */
 	int lock_fd;			/* owned */
+	struct pools_log *pools_log;	/* owned */
 };
 
 /*
@@ -91,9 +94,14 @@ void agent_count_frames(struct agent *agent, struct agent_frames *ret_frames);
 
 /* A VM's or uplink's share of that, by the same ledger. */
 struct agent_pool {
-	uint32_t size;			/* frames it may have */
-	uint32_t posted;		/* on its own device's queues, posted or
-					 * received */
+	uint32_t size;			/* frames it may have: of a VM, the sum
+					 * of posted_max, rx_limit, out_max */
+	uint32_t used;			/* of those: carry packets */
+	uint32_t min, max;		/* of size */
+	uint32_t asked;			/* what it does not shrink below */
+	uint32_t posted;		/* on its own queues, posted or received */
+	uint32_t posted_max;		/* that are to be there */
+	uint32_t posted_used;		/* received and not read yet */
 	uint32_t rx_limit;		/* it may have received from the uplink */
 	uint32_t rx_used;		/* of those, received and not read yet */
 	uint32_t out_max;		/* that may be on their way to it */

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "control/guests.h"
 #include "control/lifecycle.h"
+#include "control/pools.h"
 #include "switching/guest.h"
 #include "switching/source.h"
 
@@ -446,6 +447,7 @@ void guests_close(struct agent *agent, struct port *port)
 		pair_free(pair);
 	}
 	memset(port->account, 0, sizeof(port->account));
+	pools_close_out(agent, port);
 	free(port->pairs);
 	free(port->source);
 	port->pairs = NULL;

@@ -13,8 +13,9 @@
 #include "control/guests.h"
 #include "control/lifecycle.h"
 #include "control/networks.h"
+#include "control/pools.h"
 #include "control/shares.h"
-#include "policy/pool.h"
+#include "policy/admission.h"
 #include "ports/queue.h"
 #include "switching/worker.h"
 
@@ -87,7 +88,6 @@ int lifecycle_new_uplink(struct agent *agent,
 	port->way = config->way;
 	port->learn = config->learn;
 	port->host = config->host;
-	port->out_max = config->out_max;
 	*ret_port = port;
 	return networks_add_addresses(agent, port);
 }
@@ -108,6 +108,7 @@ int lifecycle_new_vm(struct agent *agent, const struct config_vm *config,
 	port->class = config->class;
 	port->learn = config->learn;
 	port->guest_tags = config->guest_tags;
+	pools_begin(agent, port);
 	*ret_port = port;
 	return networks_add_addresses(agent, port);
 }
@@ -225,12 +226,11 @@ static int fill_opts(struct agent *agent, const struct port *port,
 		     struct queue_opts *ret_opts)
 {
 	const struct config_uplink *uplink = port->uplink_config;
-	const struct config_vm *vm = port->vm_config;
 	struct queue_opts opts = {
 		.index = index,
 		.worker = (port->slot + index) % agent->vs.n_workers,
 	};
-	struct pool_parts parts, max;
+	struct pool_parts least;
 	int id;
 
 	if (uplink) {
@@ -238,21 +238,22 @@ static int fill_opts(struct agent *agent, const struct port *port,
 		/* Half to receive, the rest always posted. */
 		opts.rx_size = round_down_pow2(uplink->reserve / 2);
 		opts.base = uplink->reserve;
+		opts.base_max = agent->vs.arena.n_frames;
 		opts.fill_max = agent->vs.arena.n_frames;
+		opts.slack = datapath_credit(agent->dp, port->slot, index);
 		opts.out_max = uplink->out_max;
 		opts.copy = uplink->zero_copy == WANT_REQUIRE ? UMEM_COPY_ZERO :
 			    uplink->zero_copy == WANT_OFF     ? UMEM_COPY_COPY :
 								UMEM_COPY_AUTO;
 	} else {
-		if (pool_divide(vm->pool.initial, 1, n_queues, &parts) ||
-		    pool_divide(vm->pool.max, 1, n_queues, &max))
+		if (admission_divide(port->pool.min, 1, n_queues, &least))
 			return -EINVAL;
-		opts.rx_size = round_up_pow2(max.tx_per_queue);
-		opts.base = parts.tx_per_queue;
-		opts.fill_max = 2 * max.tx_per_queue;
-		/* No division gives more: see pool_divide(). */
-		opts.out_max = vm->pool.max / 2 + n_queues +
-			       PKT_MAX_QUEUES;
+		/* Any part may become nearly all of the pool. */
+		opts.rx_size = round_up_pow2(port->pool.max);
+		opts.base = least.tx_per_queue;
+		opts.base_max = port->pool.max;
+		opts.fill_max = port->pool.max;
+		opts.out_max = port->pool.max;
 		opts.copy = UMEM_COPY_AUTO;
 	}
 	id = vswitch_take_queue_id(&agent->vs);
@@ -278,6 +279,10 @@ static int open_queue(struct agent *agent, struct port *port, uint32_t index,
 		vswitch_give_queue_id(&agent->vs, opts.id);
 		return err;
 	}
+	pools_promise(agent, opts.base);
+	queue->granted = opts.base;
+	if (port->vm_config)
+		pool_add(&port->pool, opts.base);
 	err = worker_add_queue(agent->vs.workers[opts.worker], queue);
 	if (!err)
 		err = datapath_set_xsk(agent->dp, false, port->slot, index,
@@ -351,6 +356,9 @@ static void close_queues(struct agent *agent, struct port *port)
 
 		worker_del_queue(vs->workers[queue->worker], queue);
 		credit(port, queue);
+		pools_return(agent, queue->granted);
+		if (port->vm_config)
+			pool_give(&port->pool, queue->base);
 		queue_close(queue);
 		queue_reclaim(&vs->arena, &vs->cache, FRAME_QUEUE, id);
 		vswitch_give_queue_id(vs, id);
@@ -361,6 +369,11 @@ static void close_queues(struct agent *agent, struct port *port)
 	free(port->queues);
 	port->queues = NULL;
 	port->n_queues = 0;
+	if (port->vm_config)
+		pools_close_out(agent, port);
+	else if (port->out_open)
+		pools_return(agent, port->out_max);
+	port->out_open = false;
 }
 
 /* ---- up ---- */
@@ -380,26 +393,20 @@ static int prepare(struct agent *agent, struct port *port,
 				 sizeof(port->why));
 }
 
-static int set_pool(struct agent *agent, struct port *port)
+/* What is on its way out of the port has frames from here on. */
+static int open_pool(struct agent *agent, struct port *port)
 {
-	const struct config_vm *vm = port->vm_config;
-	struct port *uplink = shares_uplink_of(agent, port->vlan);
-	struct pool_parts parts;
 	int err;
 
-	if (!vm)
-		return 0;
-	err = pool_divide(vm->pool.initial, uplink ? uplink->n_queues : 1,
-			  port->n_queues, &parts);
-	if (err) {
-		snprintf(port->why, sizeof(port->why),
-			 "pool.initial: %u: too few frames for %u uplink queues and %u of its own",
-			 vm->pool.initial, uplink ? uplink->n_queues : 1,
-			 port->n_queues);
+	if (port->vm_config) {
+		err = pools_divide(agent, port);
+		if (!err)
+			pools_open_out(agent, port);
 		return err;
 	}
-	port->out_max = parts.out;
-	port->pool_tx = parts.tx_per_queue * port->n_queues;
+	port->out_max = port->uplink_config->out_max;
+	pools_promise(agent, port->out_max);
+	port->out_open = true;
 	return 0;
 }
 
@@ -452,6 +459,11 @@ int lifecycle_show(struct agent *agent, struct port *port)
 	}
 	if (port->kind == PORT_UPLINK)
 		shares_open_all(agent, port);
+	else
+		pools_set(agent, port,
+			  max_u32(port->vm_config->pool.initial,
+				  port->pool.asked),
+			  POOL_START);
 	if (port->vhost)
 		bypass_apply(agent);
 	return 0;
@@ -474,7 +486,7 @@ static int open_guest(struct agent *agent, struct port *port)
 
 	if (port->vhost)
 		return 0;
-	err = set_pool(agent, port);
+	err = open_pool(agent, port);
 	if (!err)
 		err = guests_open(agent, port);
 	if (err)
@@ -501,7 +513,7 @@ int lifecycle_up(struct agent *agent, struct port *port)
 	read_device(port, &info);
 	err = open_queues(agent, port, &info);
 	if (!err)
-		err = set_pool(agent, port);
+		err = open_pool(agent, port);
 	if (!err)
 		err = attach(agent, port, &info);
 	if (!err) {
@@ -585,6 +597,9 @@ void lifecycle_free(struct agent *agent, struct port *port)
 	if (!is_guest(port))
 		device_restore(agent->journal, port->ifname);
 	networks_del_addresses(agent, port);
+	pools_collect(agent);
+	if (port->vm_config)
+		pools_end(agent, port);
 	agent->ports[port->slot] = NULL;
 	networks_update_port(agent, port);
 	datapath_set_port(agent->dp, port->slot, &none);
@@ -612,33 +627,12 @@ void lifecycle_retry(struct agent *agent)
 
 int lifecycle_resize(struct agent *agent, struct port *port)
 {
-	uint32_t frames = port->vm_config->pool.initial;
-	uint32_t n_up = port->uplink ? port->uplink->n_queues : 1;
-	struct pool_parts parts;
-	int err;
+	const struct config_pool *config = &port->vm_config->pool;
 
-	if (port->state != PORT_STATE_UP)
-		return is_guest(port) ? set_pool(agent, port) : 0;
-	err = pool_divide(frames, n_up, port->n_queues, &parts);
-	if (err)
-		return err;
-	for (uint32_t i = 0; i < port->n_queues; i++) {
-		const struct queue *queue = port->queues[i];
-
-		if (parts.tx_per_queue > queue->primary.rx.size ||
-		    parts.out > queue->umem.tx_size)
+	for (uint32_t i = 0; i < port->n_queues; i++)
+		if (config->max > port->queues[i]->base_max)
 			return -EINVAL;
-	}
-	err = shares_resize(agent, port);
-	if (err)
-		return err;
-	for (uint32_t i = 0; i < port->n_queues; i++) {
-		struct queue *queue = port->queues[i];
-
-		worker_set_base(agent->vs.workers[queue->worker], queue,
-				parts.tx_per_queue);
-	}
-	return set_pool(agent, port);
+	return pools_configure(agent, port);
 }
 
 int lifecycle_move_network(struct agent *agent, struct port *port,

@@ -17,7 +17,7 @@
 #include "control/lifecycle.h"
 #include "control/networks.h"
 #include "control/shares.h"
-#include "policy/pool.h"
+#include "policy/admission.h"
 
 struct summary {
 	uint32_t n_added, n_removed, n_changed, n_same;
@@ -156,7 +156,7 @@ static int check_pools(struct agent *agent, const struct config *new, char *err,
 					      ? new->uplinks[i].queues
 					      : n_queues[i];
 	}
-	return pool_admit(new, n_queues, agent->vs.n_workers, err, err_size);
+	return admission_check(new, n_queues, agent->vs.n_workers, err, err_size);
 }
 
 /* ---- changing a port ---- */
@@ -218,6 +218,13 @@ static bool same_moderation(const struct config_vhost *a,
 	return a->call_packets == b->call_packets && a->call_us == b->call_us;
 }
 
+static bool same_queues(const struct config_vm *a, const struct config_vm *b)
+{
+	return a->n_uplink_queues == b->n_uplink_queues &&
+	       !memcmp(a->uplink_queues, b->uplink_queues,
+		       a->n_uplink_queues * sizeof(a->uplink_queues[0]));
+}
+
 static bool same_vm(const struct config_vm *a, const struct config_vm *b)
 {
 	return !strcmp(a->name, b->name) && same_addresses(a, b) &&
@@ -225,7 +232,10 @@ static bool same_vm(const struct config_vm *a, const struct config_vm *b)
 	       a->learn == b->learn && a->way == b->way && a->mtu == b->mtu &&
 	       a->class == b->class && same_device(&a->device, &b->device) &&
 	       same_moderation(&a->device.vhost, &b->device.vhost) &&
-	       a->pool.initial == b->pool.initial && a->pool.max == b->pool.max;
+	       a->pool.min == b->pool.min &&
+	       a->pool.initial == b->pool.initial &&
+	       a->pool.max == b->pool.max && same_queues(a, b) &&
+	       a->isolated == b->isolated;
 }
 
 static bool same_uplink(const struct config_uplink *a,
@@ -264,10 +274,9 @@ static int change_vm(struct agent *agent, struct port *port,
 		     const struct config_vm *new, bool statics_differ)
 {
 	const struct config_vm *old = port->vm_config;
-	bool in_place = old->mtu == new->mtu &&same_device(&old->device,
-							   &new->device) &&
-			(old->pool.max == new->pool.max ||
-			 old->device.type == DEVICE_VHOST_USER);
+	bool in_place = old->mtu == new->mtu &&
+			old->isolated == new->isolated &&
+			same_device(&old->device, &new->device);
 	bool addresses = !same_addresses(old, new) || old->vlan != new->vlan ||
 			 statics_differ;
 	int err = 0;

@@ -3,11 +3,15 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/base.h"
 #include "base/log.h"
+#include "control/pools.h"
 #include "control/shares.h"
-#include "policy/pool.h"
 #include "ports/queue.h"
 #include "switching/worker.h"
+
+/* How long packets in a ring that is to go may wait for room at the VM. */
+#define DRAIN_WAIT_NS	(1 * NS_PER_SEC)
 
 struct port *shares_uplink_of(struct agent *agent, uint16_t vlan)
 {
@@ -24,54 +28,95 @@ struct port *shares_uplink_of(struct agent *agent, uint16_t vlan)
 struct share *shares_find(const struct port *vm, const struct queue *queue)
 {
 	for (uint32_t i = 1; i < queue->n_shares; i++)
-		if (queue->shares[i]->to == vm)
+		if (queue->shares[i]->to == vm &&
+		    queue->shares[i]->counts == queue->shares[i])
 			return queue->shares[i];
 	return NULL;
 }
 
-static int open_one(struct agent *agent, struct port *vm, struct queue *queue,
-		    uint32_t size)
+/* ---- which queues ---- */
+
+static bool lists(const struct config_vm *vm, uint32_t index)
 {
-	struct worker *worker = agent->vs.workers[queue->worker];
+	for (uint32_t i = 0; i < vm->n_uplink_queues; i++)
+		if (vm->uplink_queues[i] == index)
+			return true;
+	return false;
+}
+
+/* The VM that queue @index of the uplink is for alone; NULL: it is shared. */
+static const struct config_vm *owner_of(const struct agent *agent,
+					const struct port *uplink,
+					uint32_t index)
+{
+	const struct config *config = agent->config;
+
+	for (uint32_t i = 0; i < config->n_vms; i++) {
+		const struct config_vm *vm = &config->vms[i];
+
+		if (vm->n_uplink_queues && lists(vm, index) &&
+		    config_uplink_has_vlan(uplink->uplink_config, vm->vlan))
+			return vm;
+	}
+	return NULL;
+}
+
+static bool may_use(const struct agent *agent, const struct port *vm,
+		    const struct port *uplink, uint32_t index)
+{
+	const struct config_vm *owner = owner_of(agent, uplink, index);
+
+	return !owner || owner == vm->vm_config;
+}
+
+uint32_t shares_count(const struct agent *agent, const struct port *vm,
+		      const struct port *uplink)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < uplink->n_queues; i++)
+		n += may_use(agent, vm, uplink, i);
+	return n;
+}
+
+/* ---- one share ---- */
+
+static struct worker *worker_of(struct agent *agent, const struct queue *queue)
+{
+	return agent->vs.workers[queue->worker];
+}
+
+static int make_share(struct agent *agent, struct port *vm, struct queue *queue,
+		      struct share **ret_share)
+{
+	return share_open(queue, vm, round_up_pow2(pool_load(&vm->pool.max)),
+			  datapath_credit(agent->dp, vm->slot, queue->index),
+			  ret_share);
+}
+
+static int open_one(struct agent *agent, struct port *vm, struct queue *queue)
+{
+	struct worker *worker = worker_of(agent, queue);
 	struct share *share;
 	int err;
 
-	err = share_open(queue, vm, size, &share);
+	err = make_share(agent, vm, queue, &share);
 	if (err)
 		return err;
+	share->limit = vm->pool.least.rx_per_queue;
 	err = worker_add_share(worker, share);
 	if (err) {
 		share_close(share);
 		return err;
 	}
+	pool_add(&vm->pool, share->limit);
 	err = datapath_set_xsk(agent->dp, true, vm->slot, queue->index,
 			       share->rx.fd);
 	if (err) {
 		worker_del_share(worker, share);
+		pool_give(&vm->pool, share->limit);
 		share_close(share);
 	}
-	return err;
-}
-
-int shares_open(struct agent *agent, struct port *vm)
-{
-	const struct config_pool *pool = &vm->vm_config->pool;
-	struct port *uplink = shares_uplink_of(agent, vm->vlan);
-	struct pool_parts parts;
-	int err;
-
-	if (!uplink || uplink->state != PORT_STATE_UP)
-		return 0;
-	err = pool_divide(pool->initial, uplink->n_queues, vm->n_queues,
-			  &parts);
-	for (uint32_t i = 0; !err && i < uplink->n_queues; i++)
-		err = open_one(agent, vm, uplink->queues[i],
-			       parts.rx_per_queue);
-	vm->uplink = uplink;
-	if (err)
-		shares_close(agent, vm);
-	else
-		vm->pool_rx = parts.rx_per_queue * uplink->n_queues;
 	return err;
 }
 
@@ -85,50 +130,78 @@ static void credit(struct port *vm, const struct share *share)
 	vm->past.rx_ring_full += stats.rx_ring_full;
 }
 
-/* A larger ring is another socket. It takes the place of the old one in the map
- * at once; what the old one still got is forwarded before it goes. */
-static int replace_one(struct agent *agent, struct port *vm,
-		       struct queue *queue, uint32_t size)
+/* The program does not fill the ring any more. What is in it goes where it was
+ * to go, if the VM has room in time. */
+static void end_share(struct agent *agent, struct port *vm, struct queue *queue,
+		      struct share *share)
 {
-	struct share *old = shares_find(vm, queue);
-	struct worker *worker = agent->vs.workers[queue->worker];
-	int err;
+	const struct timespec pause = { .tv_nsec = NS_PER_MS / 4 };
+	struct worker *worker = worker_of(agent, queue);
+	uint64_t deadline = now_ns() + DRAIN_WAIT_NS;
 
-	err = open_one(agent, vm, queue, size);
-	if (err)
-		return err;
-	datapath_synchronize();
-	worker_drain_share(worker, old);
-	worker_del_share(worker, old);
-	credit(vm, old);
-	share_close(old);
-	return 0;
+	while (port_is_up(vm) && !worker_drain_share(worker, share) &&
+	       now_ns() < deadline)
+		nanosleep(&pause, NULL);
+	worker_del_share(worker, share);
+	credit(vm, share);
+	share_close(share);
 }
 
-int shares_resize(struct agent *agent, struct port *vm)
+/* The owner's part becomes its share's limit again, and the uplink's base what
+ * it was. */
+static void give_up_queue(struct agent *agent, struct queue *queue)
+{
+	struct share *share = shares_find(queue->owner, queue);
+
+	worker_set_owner(worker_of(agent, queue), share, NULL,
+			 queue->port->uplink_config->reserve);
+}
+
+static void close_one(struct agent *agent, struct port *vm, struct queue *queue)
+{
+	struct share *share = shares_find(vm, queue);
+
+	if (queue->owner == vm)
+		give_up_queue(agent, queue);
+	pool_give(&vm->pool, share->limit);
+	end_share(agent, vm, queue, share);
+}
+
+/* ---- all of a VM ---- */
+
+static void take_queues(struct agent *agent, struct port *vm)
 {
 	struct port *uplink = vm->uplink;
-	struct pool_parts parts;
-	int err;
 
-	if (!uplink)
-		return 0;
-	err = pool_divide(vm->vm_config->pool.initial, uplink->n_queues,
-			  vm->n_queues, &parts);
-	for (uint32_t i = 0; !err && i < uplink->n_queues; i++) {
+	for (uint32_t i = 0; i < uplink->n_queues; i++) {
 		struct queue *queue = uplink->queues[i];
 		struct share *share = shares_find(vm, queue);
 
-		if (parts.rx_per_queue <= share->rx.size)
-			worker_set_limit(agent->vs.workers[queue->worker],
-					 share, parts.rx_per_queue);
-		else
-			err = replace_one(agent, vm, queue,
-					  parts.rx_per_queue);
+		if (share && !queue->owner && lists(vm->vm_config, i))
+			worker_set_owner(worker_of(agent, queue), share, vm,
+					 0);
 	}
-	if (!err)
-		vm->pool_rx = parts.rx_per_queue * uplink->n_queues;
-	return err;
+}
+
+int shares_open(struct agent *agent, struct port *vm)
+{
+	struct port *uplink = shares_uplink_of(agent, vm->vlan);
+	int err;
+
+	if (!uplink || uplink->state != PORT_STATE_UP)
+		return 0;
+	err = pools_divide(agent, vm);
+	vm->uplink = uplink;
+	for (uint32_t i = 0; !err && i < uplink->n_queues; i++)
+		if (may_use(agent, vm, uplink, i))
+			err = open_one(agent, vm, uplink->queues[i]);
+	if (err) {
+		shares_close(agent, vm);
+		return err;
+	}
+	take_queues(agent, vm);
+	pools_reserve(agent, vm);
+	return 0;
 }
 
 void shares_close(struct agent *agent, struct port *vm)
@@ -142,18 +215,11 @@ void shares_close(struct agent *agent, struct port *vm)
 				 uplink->queues[i]->index);
 	/* After this nobody fills the rings any more. */
 	datapath_synchronize();
-	for (uint32_t i = 0; i < uplink->n_queues; i++) {
-		struct queue *queue = uplink->queues[i];
-		struct share *share = shares_find(vm, queue);
-
-		if (!share)
-			continue;
-		worker_del_share(agent->vs.workers[queue->worker], share);
-		credit(vm, share);
-		share_close(share);
-	}
+	for (uint32_t i = 0; i < uplink->n_queues; i++)
+		if (shares_find(vm, uplink->queues[i]))
+			close_one(agent, vm, uplink->queues[i]);
 	vm->uplink = NULL;
-	vm->pool_rx = 0;
+	pools_reserve(agent, vm);
 }
 
 void shares_open_all(struct agent *agent, struct port *uplink)
@@ -181,4 +247,124 @@ void shares_close_all(struct agent *agent, struct port *uplink)
 		if (vm && vm->kind == PORT_VM && vm->uplink == uplink)
 			shares_close(agent, vm);
 	}
+}
+
+/* ---- from one form to the other ---- */
+
+/* Queues that are no longer their owners' become shared first: then nobody is
+ * without a ring for longer than it has to be. */
+static void give_up_queues(struct agent *agent, struct port *uplink)
+{
+	for (uint32_t i = 0; i < uplink->n_queues; i++) {
+		struct queue *queue = uplink->queues[i];
+
+		if (queue->owner &&
+		    owner_of(agent, uplink, i) != queue->owner->vm_config)
+			give_up_queue(agent, queue);
+	}
+}
+
+static void close_extra(struct agent *agent, struct port *vm)
+{
+	struct port *uplink = vm->uplink;
+	bool any = false;
+
+	for (uint32_t i = 0; i < uplink->n_queues; i++) {
+		if (may_use(agent, vm, uplink, i) ||
+		    !shares_find(vm, uplink->queues[i]))
+			continue;
+		datapath_del_xsk(agent->dp, true, vm->slot,
+				 uplink->queues[i]->index);
+		any = true;
+	}
+	if (!any)
+		return;
+	datapath_synchronize();
+	for (uint32_t i = 0; i < uplink->n_queues; i++)
+		if (!may_use(agent, vm, uplink, i) &&
+		    shares_find(vm, uplink->queues[i]))
+			close_one(agent, vm, uplink->queues[i]);
+}
+
+static int arrange_vm(struct agent *agent, struct port *vm)
+{
+	struct port *uplink = vm->uplink;
+	int err = pools_divide(agent, vm);
+
+	for (uint32_t i = 0; !err && i < uplink->n_queues; i++)
+		if (may_use(agent, vm, uplink, i) &&
+		    !shares_find(vm, uplink->queues[i]))
+			err = open_one(agent, vm, uplink->queues[i]);
+	take_queues(agent, vm);
+	pools_reserve(agent, vm);
+	if (!err)
+		pools_set(agent, vm,
+			  max_u32(pool_load(&vm->pool.size), vm->pool.asked),
+			  POOL_RELOAD);
+	return err;
+}
+
+int shares_arrange(struct agent *agent, struct port *uplink)
+{
+	int err = 0;
+
+	give_up_queues(agent, uplink);
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
+		struct port *vm = agent->ports[i];
+
+		if (vm && vm->kind == PORT_VM && vm->uplink == uplink)
+			close_extra(agent, vm);
+	}
+	for (uint32_t i = 1; i < PKT_MAX_PORTS && !err; i++) {
+		struct port *vm = agent->ports[i];
+
+		if (vm && vm->kind == PORT_VM && vm->uplink == uplink)
+			err = arrange_vm(agent, vm);
+	}
+	return err;
+}
+
+/* ---- larger rings ---- */
+
+/* A larger ring is another socket. It takes the place of the old one in the map
+ * at once; what the old one still got is forwarded before it goes. */
+static int replace_one(struct agent *agent, struct port *vm,
+		       struct queue *queue, struct share *old)
+{
+	struct worker *worker = worker_of(agent, queue);
+	struct share *share;
+	int err;
+
+	err = make_share(agent, vm, queue, &share);
+	if (err)
+		return err;
+	err = worker_succeed_share(worker, share, old);
+	if (err) {
+		share_close(share);
+		return err;
+	}
+	/* The map has had an entry there all the time: it cannot fail. */
+	datapath_set_xsk(agent->dp, true, vm->slot, queue->index,
+			 share->rx.fd);
+	datapath_synchronize();
+	end_share(agent, vm, queue, old);
+	return 0;
+}
+
+int shares_set_max(struct agent *agent, struct port *vm, uint32_t max)
+{
+	struct port *uplink = vm->uplink;
+	uint32_t before = vm->pool.max;
+	int err = 0;
+
+	__atomic_store_n(&vm->pool.max, max, __ATOMIC_RELAXED);
+	for (uint32_t i = 0; uplink && !err && i < uplink->n_queues; i++) {
+		struct share *share = shares_find(vm, uplink->queues[i]);
+
+		if (share && share->rx.size < max)
+			err = replace_one(agent, vm, uplink->queues[i], share);
+	}
+	if (err)
+		__atomic_store_n(&vm->pool.max, before, __ATOMIC_RELAXED);
+	return err;
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The receive-only sockets of VMs on uplinks' queues: one per (VM, queue of its
- * network's uplink), there when both ends are up. Control thread.
+ * network's uplink that it may use), there when both ends are up. A queue that
+ * is in a VM's uplink_queues is for that VM alone, whose part of the pool is then
+ * what is posted on it; all other queues are shared, and there the program
+ * holds each VM to its credit. Control thread.
  */
 #ifndef CONTROL_SHARES_H
 #define CONTROL_SHARES_H
@@ -11,13 +14,13 @@
 /* The uplink that carries network @vlan; NULL if none does. */
 struct port *shares_uplink_of(struct agent *agent, uint16_t vlan);
 
+/* How many of the uplink's queues the VM may use. */
+uint32_t shares_count(const struct agent *agent, const struct port *vm,
+		      const struct port *uplink);
+
 /* Opens the VM's shares on its uplink, if that is up. 0 or a negative errno;
  * then none is left open. */
 int shares_open(struct agent *agent, struct port *vm);
-
-/* Brings the VM's shares in line with its pool, without losing a packet. 0 or
- * a negative errno; then some may have the new size. */
-int shares_resize(struct agent *agent, struct port *vm);
 
 /* Closes the VM's shares. */
 void shares_close(struct agent *agent, struct port *vm);
@@ -25,6 +28,14 @@ void shares_close(struct agent *agent, struct port *vm);
 /* The same for all VMs of an uplink that comes or goes. */
 void shares_open_all(struct agent *agent, struct port *uplink);
 void shares_close_all(struct agent *agent, struct port *uplink);
+
+/* Brings all VMs' shares on the uplink in line with uplink_queues, from one form
+ * into the other, without losing a packet. 0 or a negative errno. */
+int shares_arrange(struct agent *agent, struct port *uplink);
+
+/* Has the VM's receive rings hold @max packets, without losing one. 0 or a
+ * negative errno; then some may. */
+int shares_set_max(struct agent *agent, struct port *vm, uint32_t max);
 
 /* The VM's share of @queue; NULL if it has none. */
 struct share *shares_find(const struct port *vm, const struct queue *queue);

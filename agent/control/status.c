@@ -205,7 +205,7 @@ json_t *status_vm(const struct snapshot_port *sp)
 		json_array_append_new(addrs, addr_text(&vm->addrs[i]));
 	set(obj, "addresses", addrs);
 	set_number(pool, "size", sp->pool.size);
-	set_number(pool, "used", sp->pool.rx_used + sp->pool.out_used);
+	set_number(pool, "used", sp->pool.used);
 	set(obj, "pool", pool);
 	set(obj, "to_vm",
 	    packets_bytes(sp->link.tx_packets, sp->link.tx_bytes));
@@ -308,7 +308,13 @@ json_t *status_pool(const struct snapshot_port *sp)
 	set_text(obj, "port", sp->port->name);
 	set_text(obj, "kind", sp->port->kind == PORT_UPLINK ? "uplink" : "vm");
 	set_number(obj, "size", pool->size);
+	set_number(obj, "used", pool->used);
+	set_number(obj, "min", pool->min);
+	set_number(obj, "max", pool->max);
+	set_number(obj, "asked", pool->asked);
 	set_number(obj, "posted", pool->posted);
+	set_number(obj, "posted_max", pool->posted_max);
+	set_number(obj, "posted_used", pool->posted_used);
 	set_number(obj, "rx_limit", pool->rx_limit);
 	set_number(obj, "rx_used", pool->rx_used);
 	set_number(obj, "out_max", pool->out_max);
@@ -328,7 +334,8 @@ static json_t *share(const struct share *s)
 			  racy(s->rx.ring.cached_cons);
 	set(obj, "to", s->to ? status_text(s->to->name) : json_null());
 	set_number(obj, "size", s->rx.size);
-	set_number(obj, "limit", racy(s->rx.limit));
+	/* What goes to no single VM has no bound but its ring. */
+	set_number(obj, "limit", s->to ? racy(s->limit) : s->rx.size);
 	set_number(obj, "waiting", waiting);
 	set_number(obj, "packets", racy(s->n_packets));
 	return obj;

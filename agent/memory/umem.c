@@ -41,8 +41,6 @@ static int socket_open(struct rx_ring *rx, struct umem *umem,
 	}
 	rx->fd = xsk_socket__fd(rx->xsk);
 	rx->size = rx_size;
-	rx->limit = rx_size;
-	rx->lag = 0;
 	return 0;
 }
 
@@ -150,19 +148,6 @@ void rx_ring_close(struct rx_ring *rx)
 		xsk_socket__delete(rx->xsk);
 	rx->xsk = NULL;
 	rx->fd = -1;
-}
-
-void rx_ring_set_limit(struct rx_ring *rx, uint32_t limit)
-{
-	uint32_t want = rx->size - limit;
-
-	rx->limit = limit;
-	if (rx->lag > want) {
-		uint32_t more = rx->lag - want;
-
-		rx->lag = want;
-		xsk_ring_cons__release(&rx->ring, more);
-	}
 }
 
 int rx_ring_get_stats(const struct rx_ring *rx, struct rx_ring_stats *ret_stats)

@@ -23,30 +23,11 @@
 /* Bytes the kernel leaves free in front of a received packet. */
 #define UMEM_HEADROOM	256
 
-/*
- * A receive ring of which, in time, only @limit entries may be filled.
- *
- * Theory (design D2). The kernel takes an entry as free when the consumer
- * index says so, so an index that lags by @lag makes the ring look that much
- * fuller: the kernel itself then refuses what exceeds size - lag, counts it
- * (rx_ring_full) and reuses the frame at once.
- *
- * The lag shrinks at once and grows only by releasing less than was read. It
- * can grow in no other way: a consumer index that moved backwards, or that
- * began below zero, would be further behind than the kernel's own copy of it,
- * which is not read again before the ring looks full to the kernel; the
- * difference of the two would wrap, and the kernel would write over entries
- * that nobody has read. So a ring starts with all its entries usable, and a
- * ring that must be exact from the first packet is made of the right size.
- *
- * Because of the lag poll() always finds the ring readable: wait for it with
- * edge-triggered epoll only.
- */
+/* A receive ring. What a VM may have in it at one time is not the ring's size,
+ * but its share's credit: see ports/queue.h. */
 struct rx_ring {
 	struct xsk_ring_cons ring;
 	uint32_t size;		/* entries, power of two */
-	uint32_t limit;		/* usable entries wanted, 1..size */
-	uint32_t lag;		/* size - usable entries now */
 	struct xsk_socket *xsk;	/* owned */
 	int fd;			/* borrowed from xsk */
 };
@@ -93,34 +74,18 @@ int rx_ring_open(struct rx_ring *rx, struct umem *umem, const char *ifname,
 		 uint32_t queue, uint32_t size);
 void rx_ring_close(struct rx_ring *rx);
 
-static inline uint32_t rx_ring_usable(const struct rx_ring *rx)
-{
-	return rx->size - rx->lag;
-}
-
-/* Sets a new limit (1..size). What is more becomes usable at once, what is
- * less with the next releases. Owner thread. */
-void rx_ring_set_limit(struct rx_ring *rx, uint32_t limit);
-
-/* Gives @n read entries back to the kernel, less what a lower limit keeps
- * back. Returns how many were kept back. Owner thread. */
-static inline uint32_t rx_ring_release(struct rx_ring *rx, uint32_t n)
-{
-	uint32_t want = rx->size - rx->limit, keep = 0;
-
-	if (__builtin_expect(rx->lag < want, 0)) {
-		keep = want - rx->lag < n ? want - rx->lag : n;
-		rx->lag += keep;
-	}
-	xsk_ring_cons__release(&rx->ring, n - keep);
-	return keep;
-}
-
 /* Readable packets. Owner thread. */
 static inline uint32_t rx_ring_ready(struct rx_ring *rx)
 {
 	return __atomic_load_n(rx->ring.producer, __ATOMIC_ACQUIRE) -
 	       rx->ring.cached_cons;
+}
+
+/* The same, by what the owner read when it last released entries. Any thread. */
+static inline uint32_t rx_ring_waiting(const struct rx_ring *rx)
+{
+	return __atomic_load_n(rx->ring.producer, __ATOMIC_ACQUIRE) -
+	       __atomic_load_n(rx->ring.consumer, __ATOMIC_RELAXED);
 }
 
 struct rx_ring_stats {

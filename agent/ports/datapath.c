@@ -206,16 +206,33 @@ static int load_patiently(struct datapath *dp, uint32_t *ret_n_taken, char *err,
 	return ret;
 }
 
+#define CREDITS_SIZE	(PKT_MAX_XSKS * sizeof(struct vm_credit))
+
+static int map_values(const struct bpf_map *map, size_t size, void **ret_values)
+{
+	void *values = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			    bpf_map__fd(map), 0);
+
+	if (values == MAP_FAILED)
+		return -errno;
+	*ret_values = values;
+	return 0;
+}
+
 static int map_state(struct datapath *dp, uint32_t timeout_ms)
 {
-	void *state;
+	void *values = NULL;
+	int err;
 
-	state = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE),
-		     PROT_READ | PROT_WRITE, MAP_SHARED,
-		     bpf_map__fd(dp->skel->maps.agent_state), 0);
-	if (state == MAP_FAILED)
-		return -errno;
-	dp->state = state;
+	err = map_values(dp->skel->maps.vm_credit, CREDITS_SIZE, &values);
+	if (err)
+		return err;
+	dp->credits = values;
+	err = map_values(dp->skel->maps.agent_state,
+			 (size_t)sysconf(_SC_PAGESIZE), &values);
+	if (err)
+		return err;
+	dp->state = values;
 	dp->state->timeout_ns = timeout_ms * NS_PER_MS;
 	dp->state->pid = (uint32_t)getpid();
 	return 0;
@@ -252,7 +269,8 @@ int datapath_open(const char *bpffs, uint32_t timeout_ms, bool metadata,
 		goto fail;
 	ret = map_state(dp, timeout_ms);
 	if (ret) {
-		snprintf(err, err_size, "agent_state: %s", strerror(-ret));
+		snprintf(err, err_size, "agent_state, vm_credit: %s",
+			 strerror(-ret));
 		goto fail;
 	}
 	attach_drops(dp);
@@ -273,6 +291,8 @@ void datapath_close(struct datapath *dp)
 		datapath_heartbeat(dp, 0);
 		munmap(dp->state, (size_t)sysconf(_SC_PAGESIZE));
 	}
+	if (dp->credits)
+		munmap(dp->credits, CREDITS_SIZE);
 	if (dp->skel) {
 		while (dp->n_links)
 			datapath_detach(dp, dp->links[0].ifname);

@@ -8,13 +8,11 @@
  * all the VM sends (on a VM's device); on uplinks each VM has a share of its
  * own per queue.
  *
- * Accounts. A VM's pool is divided at opening into three parts, each with a
- * bound that nothing can exceed, so that a VM that stops reading holds its own
- * frames and nobody else's:
- *
- *	rx	usable entries of its shares on the uplink's queues
- *	out	frames on their way to it, from whichever port they came
- *	tx	frames posted on its own device, for what it sends
+ * Accounts. A VM's pool has three parts, each with a bound that nothing can
+ * exceed, so that a VM that stops reading holds its own frames and nobody
+ * else's: what it has received on the uplink's queues (rx), what is on its way
+ * to it (out), what is posted for what it sends (tx). pool.h has the theory of
+ * how they change.
  *
  * A frame read from a share is at once replaced on the fill ring from the host
  * pool and charged to the account of the port it goes to; when that is full the
@@ -22,13 +20,14 @@
  * destination (everything else). Hence the invariant, per queue:
  *
  *	frames posted + frames received and not read
- *		= base + usable entries of the VMs' shares
+ *		= base + limits of the VMs' shares
  *
- * so that all VMs' rings full still leave frames for the next packet. On a
- * VM's own device there are no other shares: what is posted is the bound.
+ * so that all VMs' credits used up still leave frames for the next packet. On a
+ * VM's own device, and on an uplink's queue that is a VM's alone, there are no
+ * other shares: what is posted is the bound.
  *
- * Pools that change size move these bounds: queue_set_limit(),
- * queue_set_base() and port->out_max are the only places.
+ * queue_set_limit(), queue_set_base() and port->out_max are the only places
+ * that move the bounds.
  *
  * Thread-safety: members are marked W (owned by the queue's worker), C (owned
  * by the control thread, read by workers after publication by RCU), or A
@@ -50,6 +49,7 @@
 #include "memory/hostpool.h"
 #include "memory/mpsc.h"
 #include "memory/umem.h"
+#include "ports/pool.h"
 
 #define BATCH			64
 #define PORT_MAX_WORKERS	CONFIG_MAX_WORKERS
@@ -60,13 +60,34 @@ struct queue;
 struct vhost_pair;
 struct vhost_port;
 
-/* A receive ring and where its packets go. */
+/*
+ * A receive ring and where its packets go.
+ *
+ * Of a VM's share on an uplink's queue the program may fill no more than
+ * @limit entries at a time: it counts the packets that it hands over
+ * (credit->handed), the worker those it has read, and credit->end says how far
+ * the program may go. share_publish() writes it; all counts wrap. A packet that
+ * the kernel lost after the program's verdict is counted as read
+ * (share_lost()), or the credit would never come back.
+ */
 struct share {
-	struct rx_ring rx;		/* W */
-	struct port *to;		/* C: the VM; NULL: look it up */
-	struct queue *queue;		/* C */
+	/* W */
+	struct rx_ring rx;
+	struct vm_credit *credit;	/* borrowed: the map's; or none */
+	struct share *counts;		/* borrowed: whose credit its packets
+					 * are: its own, or its successor's */
+	uint32_t read;			/* in the credit's counting */
+	uint32_t limit;
+	uint32_t over;			/* frames beyond it: the queue's slack */
+	uint32_t peak, last_peak;	/* used, in this window and the last */
+	uint64_t n_window;		/* n_packets when the window began */
+	/* C */
+	struct port *to;		/* the VM; NULL: look it up */
+	struct queue *queue;
+	uint32_t handed_seen;		/* credit->handed at the last look */
+	uint64_t n_lost_seen;		/* kernel's losses already counted */
 	uint64_t n_packets;		/* A: read so far */
-	struct rx_ring_stats seen;	/* C: kernel counts already credited */
+	struct vm_credit none;		/* where there is no map */
 };
 
 struct queue {
@@ -74,6 +95,12 @@ struct queue {
 	struct umem umem;
 	uint32_t outstanding;		/* posted, or received and not read */
 	uint32_t target;		/* what outstanding should be */
+	uint32_t granted;		/* frames promised to it: see pool.h */
+	uint32_t base;			/* frames posted besides the shares' */
+	uint32_t over;			/* of all shares, beyond their limits */
+	struct vm_credit *slack;	/* borrowed: uplinks: the map's; or none */
+	uint32_t n_recalled;		/* A: frames that come back empty, with
+					 * no packet: datapath_recall() */
 	uint32_t n_out;			/* sent, and not completed yet */
 	uint32_t n_unsent;		/* in the tx ring since the last kick */
 	struct share **shares;		/* owned; [0] is the primary */
@@ -85,7 +112,10 @@ struct queue {
 	uint32_t index;			/* queue number on the device */
 	uint32_t id;			/* in the ledger */
 	uint32_t worker;		/* who serves it */
-	uint32_t base;			/* frames posted besides the shares' */
+	struct port *owner;		/* the VM it is for alone: its pool's
+					 * bound is what is posted; or NULL */
+	uint32_t base_max;		/* the rings were made for */
+	uint64_t n_rx_seen;		/* n_rx at the last look */
 	struct share primary;
 	/* A: counted by the worker */
 	uint64_t n_rx, n_tx, n_kicks, n_tx_again, n_fill_short;
@@ -154,6 +184,7 @@ struct port {
 	/* the queue that worker i sends by: its own if there is one */
 	struct queue *out_queue[PORT_MAX_WORKERS];
 	struct port_account account[PORT_MAX_WORKERS];
+	struct pool pool;		/* VM */
 
 	/* cold: C, control thread only */
 	char name[CONFIG_NAME_MAX];
@@ -173,7 +204,7 @@ struct port {
 	const struct config_uplink *uplink_config;	/* borrowed */
 	const struct config_vm *vm_config;		/* borrowed */
 	struct port *uplink;		/* VM: the network's uplink, or NULL */
-	uint32_t pool_rx, pool_tx;	/* frames; see above */
+	bool out_open;			/* out_max is promised */
 	uint32_t n_learned;		/* forwarding entries */
 	uint64_t retry_ns;		/* try to open again at */
 	struct rx_ring_stats past;	/* of sockets closed since start */

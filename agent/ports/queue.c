@@ -11,6 +11,28 @@
  * which take their time on a machine whose cores are all busy with packets. */
 #define REBIND_WAIT_NS	(3 * NS_PER_SEC)
 
+/* @credit NULL: one that nobody reads. */
+static void share_init(struct share *share, struct queue *queue,
+		       struct port *to, struct vm_credit *credit)
+{
+	share->queue = queue;
+	share->to = to;
+	share->credit = credit ? credit : &share->none;
+	share->counts = share;
+	share->read = __atomic_load_n(&share->credit->handed,
+				      __ATOMIC_ACQUIRE);
+	share->handed_seen = share->read;
+}
+
+/* @taken: what had been taken when queue->over was not yet counted. */
+static void publish_slack(struct queue *queue, uint32_t taken)
+{
+	uint32_t left = queue_slack(queue);
+
+	left -= min_u32(queue->over, left);
+	__atomic_store_n(&queue->slack->end, taken + left, __ATOMIC_RELEASE);
+}
+
 static int open_patiently(struct queue *queue, const struct arena *arena,
 			  const struct umem_sizes *sizes,
 			  const struct queue_opts *opts)
@@ -50,7 +72,10 @@ int queue_open(const struct arena *arena, struct port *port,
 	queue->id = opts->id;
 	queue->worker = opts->worker;
 	queue->base = opts->base;
-	queue->primary.queue = queue;
+	queue->base_max = opts->base_max;
+	queue->owner = opts->owner;
+	queue->slack = opts->slack;
+	share_init(&queue->primary, queue, NULL, NULL);
 	queue->primary.rx.fd = -1;
 	queue->umem.fd = -1;
 
@@ -68,6 +93,8 @@ int queue_open(const struct arena *arena, struct port *port,
 	queue->shares[0] = &queue->primary;
 	queue->n_shares = 1;
 	queue->target = opts->base;
+	if (queue->slack)
+		publish_slack(queue, queue->slack->handed);
 	*ret_queue = queue;
 	return 0;
 fail:
@@ -102,15 +129,14 @@ uint32_t queue_reclaim(struct arena *arena, struct frame_cache *cache,
 }
 
 int share_open(struct queue *queue, struct port *to, uint32_t size,
-	       struct share **ret_share)
+	       struct vm_credit *credit, struct share **ret_share)
 {
 	struct share *share = calloc(1, sizeof(*share));
 	int err;
 
 	if (!share)
 		return -ENOMEM;
-	share->to = to;
-	share->queue = queue;
+	share_init(share, queue, to, credit);
 	err = rx_ring_open(&share->rx, &queue->umem, queue->port->ifname,
 			   queue->index, size);
 	if (err) {
@@ -139,21 +165,92 @@ int queue_attach_share(struct queue *queue, struct share *share)
 		return -ENOMEM;
 	queue->shares = shares;
 	shares[queue->n_shares++] = share;
-	queue->target += rx_ring_usable(&share->rx);
+	queue->target += share->limit;
+	share_publish(share);
 	return 0;
 }
 
-void queue_detach_share(struct queue *queue, struct share *share,
-			struct frame_cache *cache)
+void queue_succeed_share(struct queue *queue, struct share *share,
+			 struct share *old)
+{
+	uint32_t limit = old->limit;
+
+	queue_set_limit(queue, old, 0);
+	old->counts = share;
+	share->read = old->read;
+	share->over = old->over;
+	old->over = 0;
+	queue_set_limit(queue, share, limit);
+}
+
+uint32_t queue_cover(struct queue *queue, struct promises *promises,
+		     uint32_t n, bool forced)
+{
+	uint32_t over = queue->granted - queue->target;
+	uint32_t need = n > over ? n - over : 0;
+	uint32_t got = forced ? promises_force(promises, need) :
+				promises_take(promises, need);
+
+	queue->granted += got;
+	return n - (need - got);
+}
+
+void share_lost(struct share *share, uint32_t n)
+{
+	share->counts->read += n;
+	share_publish(share->counts);
+}
+
+void queue_publish(struct queue *queue, struct share *share)
+{
+	struct share *counts = share->counts;
+	uint32_t taken = 0, used, over;
+
+	/* Read first: what is handed over meanwhile counts twice, not never. */
+	if (queue->slack)
+		taken = __atomic_load_n(&queue->slack->handed,
+					__ATOMIC_ACQUIRE);
+	used = share_used(counts);
+	over = used > counts->limit ? used - counts->limit : 0;
+	queue->over += over - counts->over;
+	counts->over = over;
+	share_publish(counts);
+	if (queue->slack)
+		publish_slack(queue, taken);
+}
+
+void queue_set_owner(struct queue *queue, struct share *share,
+		     struct port *owner, uint32_t base,
+		     struct promises *promises)
+{
+	uint32_t bound;
+
+	if (owner) {
+		bound = share->limit;
+		queue->owner = owner;
+		queue_set_limit(queue, share, 0);
+		queue_set_base(queue, bound);
+		return;
+	}
+	bound = queue->base;
+	queue->owner = NULL;
+	queue_cover(queue, promises, base, true);
+	queue_set_base(queue, base);
+	queue_set_limit(queue, share, bound);
+}
+
+uint32_t queue_detach_share(struct queue *queue, struct share *share,
+			    struct frame_cache *cache)
 {
 	struct arena *arena = cache->pool->arena;
-	uint32_t pos, n;
+	uint32_t pos, n, n_left = 0;
 
 	for (uint32_t i = 1; i < queue->n_shares; i++) {
 		if (queue->shares[i] != share)
 			continue;
 		queue->shares[i] = queue->shares[--queue->n_shares];
-		queue->target -= rx_ring_usable(&share->rx);
+		queue->target -= share->limit;
+		queue->over -= share->over;
 		break;
 	}
 	while ((n = xsk_ring_cons__peek(&share->rx.ring, BATCH, &pos))) {
@@ -166,16 +263,17 @@ void queue_detach_share(struct queue *queue, struct share *share,
 			queue_forget_meta(arena, frame);
 			frame_cache_put(cache, frame);
 		}
-		queue->outstanding -= n;
-		xsk_ring_cons__release(&share->rx.ring, n);
+		queue_release(queue, share, n);
+		n_left += n;
 	}
+	return n_left;
 }
 
 void queue_set_limit(struct queue *queue, struct share *share, uint32_t limit)
 {
-	queue->target -= rx_ring_usable(&share->rx);
-	rx_ring_set_limit(&share->rx, limit);
-	queue->target += rx_ring_usable(&share->rx);
+	queue->target += limit - share->limit;
+	share->limit = limit;
+	share_publish(share);
 }
 
 void queue_set_base(struct queue *queue, uint32_t base)

@@ -22,9 +22,12 @@ struct queue_opts {
 	uint32_t worker;
 	uint32_t rx_size;	/* entries of the primary share's ring */
 	uint32_t base;		/* frames to post besides those of shares */
+	uint32_t base_max;	/* that may become of it */
 	uint32_t fill_max;	/* frames that may ever be posted */
 	uint32_t out_max;	/* frames that may be sent at one time */
 	enum umem_copy copy;
+	struct port *owner;	/* the VM it is for alone; NULL: shared */
+	struct vm_credit *slack;	/* of an uplink's queue; NULL: none */
 };
 
 /* Binds the queue of port->ifname. Nothing is posted yet. On success
@@ -42,10 +45,10 @@ void queue_close(struct queue *queue);
 uint32_t queue_reclaim(struct arena *arena, struct frame_cache *cache,
 		       enum frame_place place, uint32_t who);
 
-/* A VM's receive-only share of @queue, of @size entries (a power of two). Not
- * attached yet. */
+/* A VM's receive-only share of @queue, of @size entries (a power of two), by
+ * whose @credit the program counts. Not attached yet; its limit is 0. */
 int share_open(struct queue *queue, struct port *to, uint32_t size,
-	       struct share **ret_share);
+	       struct vm_credit *credit, struct share **ret_share);
 /* Frees a share that is attached to no queue. NULL is allowed. */
 void share_close(struct share *share);
 
@@ -53,22 +56,89 @@ void share_close(struct share *share);
 
 int queue_attach_share(struct queue *queue, struct share *share);
 /* Detaches @share, and gives the frames still in its ring to @cache. The
- * kernel must not be able to fill it any more. */
-void queue_detach_share(struct queue *queue, struct share *share,
-			struct frame_cache *cache);
+ * kernel must not be able to fill it any more. Returns how many those are. */
+uint32_t queue_detach_share(struct queue *queue, struct share *share,
+			    struct frame_cache *cache);
 
-/* Changes what a VM's share may hold (1..its ring's size), or what is posted
- * besides: the places where pools breathe. */
+/*
+ * Gives the queue to the VM of @share alone (@owner): what the share may hold
+ * becomes what is posted, and the uplink's base goes; or back to all (NULL), and
+ * the other way round, with @base. The size of the VM's pool stays the same,
+ * and so does what the kernel has.
+ */
+void queue_set_owner(struct queue *queue, struct share *share,
+		     struct port *owner, uint32_t base,
+		     struct promises *promises);
+
+/* Has @share take the credit of @old over: packets of both rings count in it
+ * until @old, which the program does not fill any more, is detached. */
+void queue_succeed_share(struct queue *queue, struct share *share,
+			 struct share *old);
+
+/*
+ * Has up to @n frames promised to the queue beyond its target, so that a bound
+ * may be raised by what is returned; all of them if @forced.
+ */
+uint32_t queue_cover(struct queue *queue, struct promises *promises,
+		     uint32_t n, bool forced);
+
+/* Gives back what was promised and is neither wanted nor posted any more. */
+static inline void queue_settle(struct queue *queue, struct promises *promises)
+{
+	uint32_t held = max_u32(queue->target, queue->outstanding);
+
+	if (__builtin_expect(queue->granted > held, 0)) {
+		promises_give(promises, queue->granted - held);
+		queue->granted = held;
+	}
+}
+
+/* Changes what a VM's share may hold (up to its ring's size), or what is posted
+ * besides: the places where pools breathe. What is more is covered already. */
 void queue_set_limit(struct queue *queue, struct share *share, uint32_t limit);
 void queue_set_base(struct queue *queue, uint32_t base);
+
+/* Packets handed over for @share and not read: also those that the kernel has
+ * not shown yet. */
+static inline uint32_t share_used(const struct share *share)
+{
+	return __atomic_load_n(&share->credit->handed, __ATOMIC_ACQUIRE) -
+	       share->read;
+}
+
+/* Says how far the program may go: by right, and by the queue's slack as far as
+ * the VM's pool might grow. */
+static inline void share_publish(struct share *share)
+{
+	uint32_t end = share->read + share->limit, cap = end;
+
+	if (share->to && share->queue->owner == share->to)
+		end = cap = share->read + share->rx.size;
+	else if (share->to)
+		cap += min_u32(pool_room(&share->to->pool),
+			       share->rx.size - share->limit);
+	__atomic_store_n(&share->credit->end, end, __ATOMIC_RELEASE);
+	__atomic_store_n(&share->credit->cap_end, cap, __ATOMIC_RELEASE);
+}
+
+/* @n packets of @share were lost behind the program. */
+void share_lost(struct share *share, uint32_t n);
 
 /* Gives @n packets' entries back to the kernel after they were read. */
 static inline void queue_release(struct queue *queue, struct share *share,
 				 uint32_t n)
 {
 	queue->outstanding -= n;
-	queue->target -= rx_ring_release(&share->rx, n);
+	share->counts->read += n;
+	xsk_ring_cons__release(&share->rx.ring, n);
 }
+
+/*
+ * Gives the queue's slack out anew after packets of @share were read. What other
+ * shares are promised is not slack: it is half of the base, less what is beyond
+ * the limits now.
+ */
+void queue_publish(struct queue *queue, struct share *share);
 
 /* Gives completed frames to @cache and to the port's account. Returns how
  * many. */
@@ -78,6 +148,12 @@ uint32_t queue_reap(struct queue *queue, struct arena *arena,
 /* Posts frames up to the target. */
 void queue_refill(struct queue *queue, struct arena *arena,
 		  struct frame_cache *cache);
+
+/* Half of an uplink's base is there for bursts: see struct vm_credit. */
+static inline uint32_t queue_slack(const struct queue *queue)
+{
+	return queue->base / 2;
+}
 
 /* Puts @n packets (memory/packet.h; plain ones) on the tx ring; returns how many
  * found room. They go with the next kick. */

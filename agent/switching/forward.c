@@ -11,8 +11,10 @@
 #include <pktagent/meta.h>
 #include <pktagent/parse.h>
 
+#include "ports/datapath.h"
 #include "ports/host.h"
 #include "ports/queue.h"
+#include "switching/breathe.h"
 #include "switching/csum.h"
 #include "switching/forward.h"
 #include "switching/offload.h"
@@ -267,7 +269,9 @@ static void flood_copy(struct worker *worker, const struct packet *p,
 {
 	struct packet copy;
 
-	if (output_room(worker, to) <= worker->out[to->slot].n)
+	uint32_t staged = worker->out[to->slot].n;
+
+	if (breathe_make_room(worker, to, staged + 1) <= staged)
 		worker_count(worker, to->slot, PKT_out_full, 1, p->len);
 	else if (copy_packet(worker, p, &copy))
 		send_to(worker, &copy, to);
@@ -328,6 +332,24 @@ void forward_switch(struct worker *worker, const struct port *in,
 		send_to(worker, p, to);
 }
 
+/* Nothing but a frame that was asked back. */
+static bool is_recalled(struct worker *worker, struct queue *queue,
+			const struct xdp_desc *desc)
+{
+	static const uint8_t zeros[DATAPATH_RECALL_LEN];
+	struct arena *arena = &worker->vs->arena;
+	uint32_t frame;
+
+	if (!pool_load(&queue->n_recalled) ||
+	    memcmp(arena_data(arena, desc->addr), zeros, sizeof(zeros)))
+		return false;
+	frame = arena_frame(arena, desc->addr);
+	__atomic_fetch_sub(&queue->n_recalled, 1, __ATOMIC_RELAXED);
+	queue_forget_meta(arena, frame);
+	frame_cache_put(&worker->cache, frame);
+	return true;
+}
+
 static void forward_packet(struct worker *worker, struct share *share,
 			   const struct xdp_desc *desc)
 {
@@ -355,26 +377,30 @@ static uint32_t batch_size(struct worker *worker, const struct share *share,
 			   uint32_t ready)
 {
 	uint32_t n = ready < BATCH ? ready : BATCH;
-	uint32_t room;
+	uint32_t staged, room;
 
 	if (!share->to || !port_is_up(share->to))
 		return n;
-	room = output_room(worker, share->to);
-	room -= min_u32(room, worker->out[share->to->slot].n);
+	staged = worker->out[share->to->slot].n;
+	room = breathe_make_room(worker, share->to, staged + n);
+	room -= min_u32(room, staged);
 	return n < room ? n : room;
 }
 
 uint32_t forward_share(struct worker *worker, struct share *share)
 {
 	struct arena *arena = &worker->vs->arena;
+	uint32_t n, n_packets, pos;
 	struct xdp_desc descs[BATCH];
-	uint32_t n, pos;
 
 	n = rx_ring_ready(&share->rx);
 	if (!n)
 		return 0;
+	breathe_receive(worker, share->counts,
+			share->to ? share_used(share->counts) : n);
 	n = batch_size(worker, share, n);
 	if (!n) {
+		queue_publish(share->queue, share);
 		worker->blocked = true;
 		return 0;
 	}
@@ -387,10 +413,18 @@ uint32_t forward_share(struct worker *worker, struct share *share)
 		__builtin_prefetch(data - sizeof(struct pkt_meta), 1);
 		__builtin_prefetch(data);
 	}
-	for (uint32_t i = 0; i < n; i++)
-		forward_packet(worker, share, &descs[i]);
+	n_packets = n;
+	for (uint32_t i = 0; i < n; i++) {
+		if (__builtin_expect(descs[i].len == DATAPATH_RECALL_LEN, 0) &&
+		    is_recalled(worker, share->queue, &descs[i]))
+			n_packets--;
+		else
+			forward_packet(worker, share, &descs[i]);
+	}
 	queue_release(share->queue, share, n);
-	count_add(&share->n_packets, n);
-	count_add(&share->queue->n_rx, n);
+	if (share->to)
+		queue_publish(share->queue, share);
+	count_add(&share->n_packets, n_packets);
+	count_add(&share->queue->n_rx, n_packets);
 	return n;
 }

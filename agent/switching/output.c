@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The way out of a port: see output.h, and port.h for the accounts. */
 #include "ports/queue.h"
+#include "switching/breathe.h"
 #include "switching/guest.h"
 #include "switching/output.h"
 
@@ -11,22 +12,17 @@ void output_drop(struct worker *worker, uint16_t slot, enum pkt_reason reason,
 	packet_free(&worker->cache, packet);
 }
 
-uint32_t output_room(const struct worker *worker, const struct port *port)
-{
-	uint32_t max = __atomic_load_n(&port->out_max, __ATOMIC_RELAXED);
-	uint32_t used = port_out_frames(port, worker->vs->n_workers);
-
-	return used < max ? max - used : 0;
-}
-
 /* Charges @port with as many of the packets as it has room for and drops the
  * others. Returns how many those are. */
 static uint32_t charge(struct worker *worker, struct port *port,
 		       const uint64_t *packets, uint32_t n)
 {
 	struct arena *arena = &worker->vs->arena;
-	uint32_t room = output_room(worker, port), frames = 0, i;
+	uint32_t want = 0, frames = 0, room, i;
 
+	for (i = 0; i < n; i++)
+		want += packet_n_frames(arena, packets[i]);
+	room = breathe_make_room(worker, port, want);
 	for (i = 0; i < n; i++) {
 		uint32_t more = packet_n_frames(arena, packets[i]);
 

@@ -30,7 +30,4 @@ void output_drop(struct worker *worker, uint16_t slot, enum pkt_reason reason,
 void output_push(struct worker *worker, struct port *port, struct mpsc *in,
 		 uint32_t owner, const uint64_t *packets, uint32_t n);
 
-/* Frames that @port may still be charged with. */
-uint32_t output_room(const struct worker *worker, const struct port *port);
-
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* The switch's tables and workers: see vswitch.h. */
 #include <errno.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 
 /* The control thread's cache is numbered behind the workers'. */
 #define CONTROL_CACHE	PORT_MAX_WORKERS
+/* A round takes microseconds. */
+#define HOLD_WAIT_NS	(200 * NS_PER_MS)
 
 static int init_memory(struct vswitch *vs, const struct vswitch_opts *opts,
 		       char *err, size_t err_size)
@@ -34,6 +37,9 @@ static int init_memory(struct vswitch *vs, const struct vswitch_opts *opts,
 		return ret;
 	}
 	frame_cache_init(&vs->cache, &vs->hostpool, CONTROL_CACHE);
+	vs->promises.spare = (int64_t)opts->n_frames - opts->n_reserve;
+	vs->promises.batch = opts->batch;
+	vs->promises.window_ns = opts->window_ms * NS_PER_MS;
 	return 0;
 }
 
@@ -123,16 +129,69 @@ void vswitch_done(struct vswitch *vs)
 	rcu_unregister_thread();
 }
 
-static void nothing(struct worker *worker, void *arg)
-{
-	(void)worker;
-	(void)arg;
-}
-
 void vswitch_synchronize(struct vswitch *vs)
 {
 	for (uint32_t i = 0; i < vs->n_workers; i++)
-		worker_call(vs->workers[i], nothing, NULL);
+		worker_round(vs->workers[i]);
+}
+
+struct hold {
+	sem_t there;			/* posted by each worker */
+	sem_t go;			/* and for each */
+};
+
+static void stand_still(struct worker *worker, void *arg)
+{
+	struct hold *hold = arg;
+
+	(void)worker;
+	sem_post(&hold->there);
+	while (sem_wait(&hold->go) < 0)
+		;		/* a signal: see worker_interrupt() */
+}
+
+/* Interrupts those that do not come: see worker_call(). */
+static void wait_for_all(struct vswitch *vs, struct hold *hold)
+{
+	uint32_t n = 0;
+
+	rcu_thread_offline();
+	while (n < vs->n_workers) {
+		uint64_t until = now_ns() + HOLD_WAIT_NS;
+		struct timespec deadline = {
+			.tv_sec = (time_t)(until / NS_PER_SEC),
+			.tv_nsec = (long)(until % NS_PER_SEC)
+		};
+
+		if (!sem_clockwait(&hold->there, CLOCK_MONOTONIC, &deadline)) {
+			n++;
+			continue;
+		}
+		for (uint32_t i = 0; i < vs->n_workers; i++)
+			worker_interrupt(vs->workers[i]);
+	}
+	rcu_thread_online();
+}
+
+uint64_t vswitch_hold(struct vswitch *vs, void (*fn)(void *arg), void *arg)
+{
+	uint64_t begin = now_ns(), ns;
+	struct hold hold;
+
+	sem_init(&hold.there, 0, 0);
+	sem_init(&hold.go, 0, 0);
+	for (uint32_t i = 0; i < vs->n_workers; i++)
+		worker_begin_call(vs->workers[i], stand_still, &hold);
+	wait_for_all(vs, &hold);
+	fn(arg);
+	for (uint32_t i = 0; i < vs->n_workers; i++)
+		sem_post(&hold.go);
+	ns = now_ns() - begin;
+	for (uint32_t i = 0; i < vs->n_workers; i++)
+		worker_end_call(vs->workers[i]);
+	sem_destroy(&hold.there);
+	sem_destroy(&hold.go);
+	return ns;
 }
 
 void vswitch_publish_port(struct vswitch *vs, struct port *port)

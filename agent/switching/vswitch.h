@@ -29,6 +29,7 @@ struct vswitch {
 	/* hot: read by workers */
 	struct arena arena;
 	struct hostpool hostpool;
+	struct promises promises;
 	struct port *ports[PKT_MAX_PORTS];		/* RCU */
 	struct network *nets[PKT_VLAN_MAX + 1];		/* RCU, owned */
 	struct fdb *fdb;				/* owned */
@@ -46,6 +47,9 @@ struct vswitch_opts {
 	uint32_t n_frames;
 	uint32_t frame_size;
 	enum arena_pages pages;
+	uint32_t n_reserve;		/* frames that are never promised */
+	uint32_t batch;			/* frames that pools change by */
+	uint32_t window_ms;		/* see breathe.h */
 	const uint32_t *cores;
 	uint32_t n_cores;		/* one worker per core */
 	uint32_t idle_us;
@@ -73,6 +77,13 @@ void vswitch_hide_port(struct vswitch *vs, uint16_t slot);
  * keeps in a system call is brought back.
  */
 void vswitch_synchronize(struct vswitch *vs);
+
+/*
+ * Calls @fn while all workers stand still between two rounds, and holds no worker
+ * for longer: what they own may be read then. Control thread. Returns for how
+ * many nanoseconds they stood.
+ */
+uint64_t vswitch_hold(struct vswitch *vs, void (*fn)(void *arg), void *arg);
 
 /* Replaces the members of a network. 0 or -ENOMEM (nothing changed). */
 int vswitch_set_network(struct vswitch *vs, uint16_t vlan,

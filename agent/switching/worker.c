@@ -10,6 +10,7 @@
 #include <urcu-qsbr.h>
 
 #include "ports/queue.h"
+#include "switching/breathe.h"
 #include "switching/forward.h"
 #include "switching/guest.h"
 #include "switching/output.h"
@@ -41,6 +42,7 @@ static uint32_t serve_queue(struct worker *worker, struct queue *queue)
 	}
 	work += output_drain(worker, queue);
 	queue_refill(queue, arena, &worker->cache);
+	queue_settle(queue, &worker->vs->promises);
 	return work;
 }
 
@@ -118,14 +120,36 @@ static bool wait_for_call(struct worker *worker)
 void worker_call(struct worker *worker,
 		 void (*fn)(struct worker *worker, void *arg), void *arg)
 {
+	worker_begin_call(worker, fn, arg);
+	worker_end_call(worker);
+}
+
+void worker_begin_call(struct worker *worker,
+		       void (*fn)(struct worker *worker, void *arg), void *arg)
+{
 	worker->call_arg = arg;
 	__atomic_store_n(&worker->call, fn, __ATOMIC_RELEASE);
 	worker_wake(worker);
+}
+
+void worker_end_call(struct worker *worker)
+{
 	/* The worker may need a grace period's end to get there. */
 	rcu_thread_offline();
 	while (!wait_for_call(worker))
 		worker_interrupt(worker);
 	rcu_thread_online();
+}
+
+static void nothing(struct worker *worker, void *arg)
+{
+	(void)worker;
+	(void)arg;
+}
+
+void worker_round(struct worker *worker)
+{
+	worker_call(worker, nothing, NULL);
 }
 
 void worker_interrupt(struct worker *worker)
@@ -166,6 +190,10 @@ static bool has_work(const struct worker *worker)
 static uint64_t sleep_ns(const struct worker *worker)
 {
 	uint64_t ns = worker->call_wait ? worker->call_wait : NS_FOREVER;
+	uint64_t window = breathe_wait(worker, now_ns());
+
+	if (window < ns)
+		ns = window;
 
 	if (worker->blocked)
 		return ns < RETRY_NS ? ns : RETRY_NS;
@@ -254,6 +282,7 @@ static void *worker_main(void *arg)
 		if (work && ++unseen < ROUNDS_PER_LOOK)
 			continue;
 		now = now_ns();
+		breathe_window(worker, now);
 		if (work || unseen) {
 			count_add(&worker->stats.busy_ns, now - last);
 			busy_until = now + worker->window_ns;
@@ -417,6 +446,7 @@ static void add_share(struct worker *worker, void *arg)
 	worker->call_result = watch(worker, share->rx.fd);
 	if (worker->call_result)
 		return;
+	queue_cover(share->queue, &worker->vs->promises, share->limit, true);
 	worker->call_result = queue_attach_share(share->queue, share);
 }
 
@@ -429,9 +459,14 @@ int worker_add_share(struct worker *worker, struct share *share)
 static void del_share(struct worker *worker, void *arg)
 {
 	struct share *share = arg;
+	uint32_t n;
 
 	epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, share->rx.fd, NULL);
-	queue_detach_share(share->queue, share, &worker->cache);
+	n = queue_detach_share(share->queue, share, &worker->cache);
+	worker_count(worker, share->to->slot,
+		     port_is_up(share->to) ? PKT_out_full : PKT_out_down, n,
+		     0);
+	queue_settle(share->queue, &worker->vs->promises);
 }
 
 void worker_del_share(struct worker *worker, struct share *share)
@@ -439,59 +474,139 @@ void worker_del_share(struct worker *worker, struct share *share)
 	worker_call(worker, del_share, share);
 }
 
-static void drain_share(struct worker *worker, void *arg)
-{
-	struct share *share = arg;
-
-	/* A full account stops it: then the rest is lost with the ring. */
-	while (forward_share(worker, share))
-		flush_round(worker);
-}
-
-void worker_drain_share(struct worker *worker, struct share *share)
-{
-	worker_call(worker, drain_share, share);
-}
-
-struct limit_call {
+struct drain_call {
 	struct share *share;
-	uint32_t limit;
+	bool empty;
 };
 
-static void set_limit(struct worker *worker, void *arg)
+static void drain_share(struct worker *worker, void *arg)
 {
-	const struct limit_call *call = arg;
+	struct drain_call *call = arg;
 
-	(void)worker;
-	queue_set_limit(call->share->queue, call->share, call->limit);
+	/* A full account stops it. */
+	while (forward_share(worker, call->share))
+		flush_round(worker);
+	call->empty = !rx_ring_ready(&call->share->rx);
 }
 
-void worker_set_limit(struct worker *worker, struct share *share,
-		      uint32_t limit)
+bool worker_drain_share(struct worker *worker, struct share *share)
 {
-	struct limit_call call = { share, limit };
+	struct drain_call call = { .share = share };
 
-	worker_call(worker, set_limit, &call);
+	worker_call(worker, drain_share, &call);
+	return call.empty;
 }
 
-struct base_call {
-	struct queue *queue;
+struct owner_call {
+	struct share *share;
+	struct port *owner;
 	uint32_t base;
 };
 
-static void set_base(struct worker *worker, void *arg)
+static void set_owner(struct worker *worker, void *arg)
 {
-	const struct base_call *call = arg;
+	const struct owner_call *call = arg;
 
-	(void)worker;
-	queue_set_base(call->queue, call->base);
+	queue_set_owner(call->share->queue, call->share, call->owner,
+			call->base, &worker->vs->promises);
 }
 
-void worker_set_base(struct worker *worker, struct queue *queue, uint32_t base)
+void worker_set_owner(struct worker *worker, struct share *share,
+		      struct port *owner, uint32_t base)
 {
-	struct base_call call = { queue, base };
+	struct owner_call call = { share, owner, base };
 
-	worker_call(worker, set_base, &call);
+	worker_call(worker, set_owner, &call);
+}
+
+struct succession {
+	struct share *share, *old;
+};
+
+static void succeed_share(struct worker *worker, void *arg)
+{
+	const struct succession *call = arg;
+
+	worker->call_result = watch(worker, call->share->rx.fd);
+	if (worker->call_result)
+		return;
+	worker->call_result =
+		queue_attach_share(call->share->queue, call->share);
+	if (!worker->call_result)
+		queue_succeed_share(call->share->queue, call->share,
+				    call->old);
+}
+
+int worker_succeed_share(struct worker *worker, struct share *share,
+			 struct share *old)
+{
+	struct succession call = { share, old };
+
+	worker_call(worker, succeed_share, &call);
+	return worker->call_result;
+}
+
+/* ---- pools ---- */
+
+struct loss {
+	struct share *share;
+	uint32_t n;
+};
+
+static void count_lost(struct worker *worker, void *arg)
+{
+	const struct loss *call = arg;
+
+	(void)worker;
+	share_lost(call->share, call->n);
+}
+
+void worker_lost(struct worker *worker, struct share *share, uint32_t n)
+{
+	struct loss call = { share, n };
+
+	worker_call(worker, count_lost, &call);
+}
+
+struct pool_call {
+	struct port *port;
+	const struct pool_parts *parts;
+	uint32_t want, got;
+	enum pool_reason reason;
+};
+
+static void set_pool(struct worker *worker, void *arg)
+{
+	const struct pool_call *call = arg;
+
+	breathe_set(worker, call->port, call->parts, call->reason);
+}
+
+void worker_set_pool(struct worker *worker, struct port *port,
+		     const struct pool_parts *parts, enum pool_reason reason)
+{
+	struct pool_call call = { .port = port, .parts = parts,
+				  .reason = reason };
+
+	worker_call(worker, set_pool, &call);
+}
+
+static void trim_pool(struct worker *worker, void *arg)
+{
+	struct pool_call *call = arg;
+
+	call->got = breathe_trim(worker, call->port, call->want,
+				 call->reason);
+}
+
+uint32_t worker_trim_pool(struct worker *worker, struct port *port,
+			  uint32_t want, enum pool_reason reason)
+{
+	struct pool_call call = { .port = port, .want = want,
+				  .reason = reason };
+
+	worker_call(worker, trim_pool, &call);
+	return call.got;
 }
 
 void worker_report_broken(struct worker *worker)

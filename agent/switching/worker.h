@@ -83,6 +83,8 @@ struct worker {
 	uint64_t round;			/* counts from 1 */
 	struct fdb_memo memo[FDB_MEMO_SIZE];
 	bool blocked;			/* packets wait for room at a port */
+	bool breathing;			/* a pool is larger than it need be */
+	uint64_t window_begin_ns;	/* see breathe.h */
 	uint32_t host_s;		/* the second that n_host counts in */
 	uint32_t n_host;		/* packets handed to the host in it */
 	uint32_t n_staged;		/* ports with staged packets */
@@ -93,6 +95,7 @@ struct worker {
 	/* single producer, single consumer: to the control thread */
 	struct learn_request learn[LEARN_RING_SIZE];
 	uint32_t learn_head, learn_tail;		/* A */
+	struct pool_events pool_events;
 	/* from other threads */
 	bool sleeping CACHE_ALIGNED;	/* A */
 	bool stop;			/* A */
@@ -119,6 +122,14 @@ void worker_free(struct worker *worker);
 void worker_call(struct worker *worker,
 		 void (*fn)(struct worker *worker, void *arg), void *arg);
 
+/* control: the two halves of it, for calls of several workers at a time. */
+void worker_begin_call(struct worker *worker,
+		       void (*fn)(struct worker *worker, void *arg), void *arg);
+void worker_end_call(struct worker *worker);
+
+/* control: when it returns the worker has ended the round that it was in. */
+void worker_round(struct worker *worker);
+
 /* control: has a system call that the worker is stuck in return EINTR: a guest
  * can make its descriptors block. Safe at any time. */
 #define WORKER_SIGNAL	SIGUSR1
@@ -133,15 +144,27 @@ void worker_del_queue(struct worker *worker, struct queue *queue);
 int worker_add_share(struct worker *worker, struct share *share);
 void worker_del_share(struct worker *worker, struct share *share);
 
-/* control: forwards everything that is in the ring of @share, which the kernel
- * cannot fill any more. */
-void worker_drain_share(struct worker *worker, struct share *share);
+/* control: forwards what is in the ring of @share, which the kernel cannot fill
+ * any more. Returns whether it is empty: the port may have no room now. */
+bool worker_drain_share(struct worker *worker, struct share *share);
 
-/* control: changes what a share may hold, or what a queue has posted besides:
- * see queue.h. */
-void worker_set_limit(struct worker *worker, struct share *share,
-		      uint32_t limit);
-void worker_set_base(struct worker *worker, struct queue *queue, uint32_t base);
+/* control: has @share take the place of @old: see queue.h. 0 or -ENOMEM. */
+int worker_succeed_share(struct worker *worker, struct share *share,
+			 struct share *old);
+
+/* control: gives the share's queue to its VM alone (@owner), or back to all
+ * (NULL; the queue's base is @base then): see queue_set_owner(). */
+void worker_set_owner(struct worker *worker, struct share *share,
+		      struct port *owner, uint32_t base);
+
+/* control: @n packets of @share were lost behind the program. */
+void worker_lost(struct worker *worker, struct share *share, uint32_t n);
+
+/* control: breathe_set() and breathe_trim(). */
+void worker_set_pool(struct worker *worker, struct port *port,
+		     const struct pool_parts *parts, enum pool_reason reason);
+uint32_t worker_trim_pool(struct worker *worker, struct port *port,
+			  uint32_t want, enum pool_reason reason);
 
 /* control: has the worker serve a guest's queue pair, whose rings are off, or
  * no longer. 0 or -ENOMEM. */

@@ -121,6 +121,27 @@ _Static_assert(sizeof(struct port_counters) ==
 	       PKT_N_REASONS * sizeof(struct counter),
 	       "a counter is found by its reason");
 
+/* ---- vm_credit: what a VM may receive on an uplink's queue ---- */
+
+/*
+ * Packets handed to a VM's socket and not read yet are what its pool allows:
+ * the program counts what it hands over, the worker says up to where it may.
+ * Differences only mean something: the counts wrap. A socket's packets come on
+ * one queue, so that one CPU at a time writes handed.
+ *
+ * Up to cap_end packets may also come out of what the queue has left over
+ * (slack), for which the entry of the uplink's own slot counts in the same
+ * way: so a burst to an idle VM finds room before the worker has grown its
+ * pool, and what other VMs are promised stays theirs.
+ */
+struct vm_credit {
+	__u32 handed;		/* programs: so far */
+	__u32 end;		/* agent: by right up to here */
+	__u32 cap_end;		/* agent: with slack up to here */
+	__u32 pad[13];		/* a cache line of its own */
+};
+_Static_assert(sizeof(struct vm_credit) == 64, "vm_credit: a cache line");
+
 /* ---- recent_devs, recent_dsts, recent_srcs: what a CPU has just found ---- */
 
 /* Looking things up by hash is what a packet costs most, and packets come in

@@ -78,6 +78,8 @@
 	  "report it: the program is attached to a foreign device") \
 	X(no_agent, DROP, "needs the agent, which is not running", \
 	  "start pktagent; see its log") \
+	X(pool_full, DROP, "the VM's pool had no room for it", \
+	  "it reads too slowly; raise pool.max if it bursts") \
 	/* the kernel, after a program's verdict */ \
 	X(redirect_failed, DROP, "the kernel refused the redirect", \
 	  "the device went away, nobody has opened the tap, or GRO is off") \

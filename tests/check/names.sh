@@ -10,6 +10,7 @@ exceptions="
 ethtool   link_ tap_ netns_	# the half of netlink.h that is ioctls
 netlink   link_			# devices are links to the kernel
 linkstats link_stats_
+pool      promises_		# what pools are made of
 hostpool  frame_cache_		# the pool's front, one per thread
 umem      rx_ring_		# its sockets' rings
 queue     share_		# a VM's part of a queue

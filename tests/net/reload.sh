@@ -129,7 +129,7 @@ config "" "$(net_veth_vm 3 | sed 's/vm3h/vm1h/')"
 refused 'vm1h'
 config "" "$(net_veth_vm 3 | sed 's/vm3h/nodev/')"
 refused 'nodev: no such device'
-config "" "$(net_veth_vm 3 "pool: {initial: 65536}")"
+config "" "$(net_veth_vm 3 "pool: {min: 65536, initial: 65536}")"
 refused 'frames'
 config "mtu: 3499"
 refused 'mtu'

@@ -87,7 +87,6 @@ static inline void fake_queue(struct fake *fake, uint32_t i, struct port *port,
 	queue->n_fill_short = 5;
 	queue->primary.queue = queue;
 	queue->primary.rx.size = 1024;
-	queue->primary.rx.limit = 512;
 	shares[0] = &queue->primary;
 	queue->shares = shares;
 	queue->n_shares = 1;
@@ -120,7 +119,20 @@ static inline void fake_snapshot(struct fake *fake)
 
 		sp->port = &fake->ports[i];
 		sp->way = WAY_KERNEL;
-		sp->pool = (struct agent_pool){ 2048, 500, 1024, 7, 512, 5 };
+		sp->pool = (struct agent_pool){
+			.size = 2048,
+			.used = 15,
+			.min = 256,
+			.max = 4096,
+			.asked = 300,
+			.posted = 500,
+			.posted_max = 512,
+			.posted_used = 3,
+			.rx_limit = 1024,
+			.rx_used = 7,
+			.out_max = 512,
+			.out_used = 5,
+		};
 		sp->has_link = i < 2;
 		sp->link = (struct link_stats){ 1234567, 98765432, 40, 4000 };
 	}
@@ -168,7 +180,7 @@ static inline struct fake *fake_new(void)
 	fake->share.to = &fake->ports[1];
 	fake->share.queue = &fake->queues[0];
 	fake->share.rx.size = 256;
-	fake->share.rx.limit = 128;
+	fake->share.limit = 128;
 	fake->share.rx.ring.producer = &fake->ring_producer;
 	fake->share.rx.ring.cached_cons = 100;
 	fake->share.n_packets = 77;

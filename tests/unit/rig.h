@@ -4,6 +4,10 @@
  * and rings in ordinary memory. The test plays the kernel: rig_receive() is a
  * packet that arrives in a share, rig_sent() takes what left by a queue. One
  * rig_round() is what a worker does in one (switching/worker.c).
+ *
+ * What a port and its queues may hold is promised to them as pool.h says, even
+ * if there are too few frames for it; a VM's pool is all that it has, and keeps
+ * its size unless the test lets it breathe: cap and floor.
  */
 #ifndef TESTS_UNIT_RIG_H
 #define TESTS_UNIT_RIG_H
@@ -16,8 +20,19 @@
 #include "switching/output.h"
 #include "unit.h"
 
-#define RIG_RING       256 /* entries of all rings but rx */
-#define RIG_MAX_QUEUES 16
+#ifndef RIG_RING
+#define RIG_RING 256 /* entries of all rings but rx */
+#endif
+#ifndef RIG_RX
+#define RIG_RX 64 /* entries of a primary share's */
+#endif
+#define RIG_MAX_QUEUES 128
+#define RIG_BASE       80 /* frames posted besides shares' */
+#define RIG_OUT	       128
+#define RIG_BATCH      64 /* of pools */
+
+/* Where the counts of credits begin: they wrap soon. */
+#define RIG_COUNTED (UINT32_MAX - 40)
 
 struct rig_ring {
 	uint32_t producer, consumer, flags;
@@ -31,6 +46,7 @@ struct rig_ring {
 struct rig_queue {
 	struct queue queue;
 	struct rig_ring fill, comp, tx, rx;
+	struct vm_credit slack; /* uplink */
 	/* The kernel's: frames it took off the fill ring and still has. */
 	uint64_t spare[RIG_RING];
 	uint32_t n_spare;
@@ -39,7 +55,9 @@ struct rig_queue {
 struct rig_share {
 	struct share share;
 	struct rig_ring rx;
-	uint64_t n_ring_full;
+	struct vm_credit credit;
+	uint64_t n_pool_full; /* refused by the program */
+	uint64_t n_lost;      /* by the kernel, after its verdict */
 };
 
 struct rig {
@@ -48,6 +66,7 @@ struct rig {
 	uint32_t n_queues;
 	struct rig_share *shares[RIG_MAX_QUEUES];
 	uint32_t n_shares;
+	uint32_t reserve; /* frames that are never promised */
 };
 
 /* What rig_sent() returns. */
@@ -82,6 +101,9 @@ static inline struct rig *rig_new(uint32_t n_frames, uint32_t n_workers)
 	vs->learn_fd = -1;
 	vs->host_fd = -1;
 	vs->n_workers = n_workers;
+	vs->promises.spare = n_frames;
+	vs->promises.batch = RIG_BATCH;
+	vs->promises.window_ns = 100 * NS_PER_MS;
 	for (uint32_t i = 0; i < n_workers; i++) {
 		struct worker *worker = rig_alloc(sizeof(*worker));
 
@@ -127,7 +149,40 @@ static inline void rig_rx(struct rx_ring *rx, struct rig_ring *ring,
 	ring->size = size;
 	rx->fd = -1;
 	rx->size = size;
-	rx->limit = size;
+}
+
+/* As share_open() does it. */
+static inline void rig_init_share(struct share *share, struct queue *queue,
+				  struct port *to, struct vm_credit *credit)
+{
+	share->queue = queue;
+	share->to = to;
+	share->credit = credit ? credit : &share->none;
+	share->counts = share;
+	share->credit->handed = RIG_COUNTED;
+	share->read = RIG_COUNTED;
+	share->handed_seen = RIG_COUNTED;
+}
+
+/* What has just been promised to @port is its pool's. */
+static inline void rig_grow(struct port *port, uint32_t n)
+{
+	pool_add(&port->pool, n);
+	port->pool.cap = port->pool.size;
+	port->pool.max = port->pool.size;
+}
+
+/* The bound of what is on its way to @port, promised. */
+static inline void rig_set_out(struct rig *rig, struct port *port, uint32_t n)
+{
+	struct promises *promises = &rig->vs.promises;
+
+	promises_force(promises, n);
+	promises_give(promises, port->out_max);
+	pool_give(&port->pool, port->out_max);
+	port->out_max = n;
+	port->pool.floor.out = n;
+	rig_grow(port, n);
 }
 
 static inline struct rig_queue *rig_queue(struct rig *rig, struct port *port,
@@ -143,14 +198,20 @@ static inline struct rig_queue *rig_queue(struct rig *rig, struct port *port,
 	queue->umem.fd = -1;
 	queue->umem.tx_size = RIG_RING;
 	queue->umem.fill_size = RIG_RING;
-	rig_rx(&queue->primary.rx, &rq->rx, 64);
-	queue->primary.queue = queue;
+	rig_rx(&queue->primary.rx, &rq->rx, RIG_RX);
+	rig_init_share(&queue->primary, queue, NULL, NULL);
 	queue->port = port;
 	queue->id = rig->n_queues + 100;
 	queue->index = port->n_queues;
 	queue->worker = worker;
-	queue->base = 80;
-	queue->target = 80;
+	queue->base_max = RIG_RING;
+	queue->slack = port->kind == PORT_UPLINK ? &rq->slack : NULL;
+	queue_cover(queue, &rig->vs.promises, RIG_BASE, true);
+	queue_set_base(queue, RIG_BASE);
+	port->pool.floor.tx_per_queue = RIG_BASE;
+	rig_grow(port, RIG_BASE);
+	rq->slack.handed = RIG_COUNTED;
+	queue_publish(queue, &queue->primary);
 	assert_int_equal(mpsc_init(&queue->in, RIG_RING), 0);
 	queue->shares = calloc(1, sizeof(queue->shares[0]));
 	queue->shares[queue->n_shares++] = &queue->primary;
@@ -183,8 +244,8 @@ static inline struct port *rig_port(struct rig *rig, uint16_t slot,
 	port->vlan = vlan;
 	port->up = true;
 	port->max_len = 1514;
-	port->out_max = 128;
 	port->state = PORT_STATE_UP;
+	rig_set_out(rig, port, RIG_OUT);
 	rig_queue(rig, port, worker);
 	vswitch_publish_port(&rig->vs, port);
 	return port;
@@ -200,25 +261,52 @@ static inline struct rig_queue *rig_queue_of(struct rig *rig,
 	return NULL;
 }
 
-/* @vm's own share of @uplink's first queue, a ring of @size entries. */
-static inline struct rig_share *rig_share(struct rig *rig,
-					  const struct port *uplink,
-					  struct port *vm, uint32_t size)
+/* A ring of @size entries for @vm on @queue, not attached. */
+static inline struct rig_share *rig_new_share(struct rig *rig,
+					      struct queue *queue,
+					      struct port *vm, uint32_t size)
 {
 	struct rig_share *rs = rig_alloc(sizeof(*rs));
-	struct queue *queue = uplink->queues[0];
 
 	rig_rx(&rs->share.rx, &rs->rx, size);
-	rs->share.to = vm;
-	rs->share.queue = queue;
-	assert_int_equal(queue_attach_share(queue, &rs->share), 0);
+	rig_init_share(&rs->share, queue, vm, &rs->credit);
 	rig->shares[rig->n_shares++] = rs;
+	return rs;
+}
+
+/* @vm's own share of @queue, a ring of @size entries of which it may fill
+ * @limit. */
+static inline struct rig_share *rig_share_on(struct rig *rig,
+					     struct queue *queue,
+					     struct port *vm, uint32_t size,
+					     uint32_t limit)
+{
+	struct rig_share *rs = rig_new_share(rig, queue, vm, size);
+
+	rs->share.limit = limit;
+	queue_cover(queue, &rig->vs.promises, limit, true);
+	vm->pool.floor.rx_per_queue = limit;
+	rig_grow(vm, limit);
+	assert_int_equal(queue_attach_share(queue, &rs->share), 0);
 	queue_refill(queue, &rig->vs.arena,
 		     &rig->vs.workers[queue->worker]->cache);
 	return rs;
 }
 
+/* All of a ring of @size entries on @uplink's first queue. */
+static inline struct rig_share *rig_share(struct rig *rig,
+					  const struct port *uplink,
+					  struct port *vm, uint32_t size)
+{
+	return rig_share_on(rig, uplink->queues[0], vm, size, size);
+}
+
 /* ---- the kernel's part ---- */
+
+static inline void rig_advance(uint32_t *index)
+{
+	__atomic_store_n(index, *index + 1, __ATOMIC_RELEASE);
+}
 
 static inline bool rig_take_frame(struct rig_queue *rq, uint64_t *ret_addr)
 {
@@ -226,9 +314,11 @@ static inline bool rig_take_frame(struct rig_queue *rq, uint64_t *ret_addr)
 		*ret_addr = rq->spare[--rq->n_spare];
 		return true;
 	}
-	if (rq->fill.consumer == rq->fill.producer)
+	if (rq->fill.consumer ==
+	    __atomic_load_n(&rq->fill.producer, __ATOMIC_ACQUIRE))
 		return false;
-	*ret_addr = rq->fill.addrs[rq->fill.consumer++ % RIG_RING];
+	*ret_addr = rq->fill.addrs[rq->fill.consumer % RIG_RING];
+	rig_advance(&rq->fill.consumer);
 	return true;
 }
 
@@ -249,7 +339,8 @@ static inline bool rig_arrive(struct rig *rig, struct rig_queue *rq,
 	memcpy(at, data, len);
 	if (meta)
 		memcpy(at - sizeof(*meta), meta, sizeof(*meta));
-	if (rx->producer - rx->consumer >= rx->size) {
+	if (rx->producer - __atomic_load_n(&rx->consumer, __ATOMIC_ACQUIRE) >=
+	    rx->size) {
 		rq->spare[rq->n_spare++] = addr - UMEM_HEADROOM;
 		return false;
 	}
@@ -257,9 +348,31 @@ static inline bool rig_arrive(struct rig *rig, struct rig_queue *rq,
 		.addr = addr,
 		.len = len,
 	};
-	rx->producer++;
+	rig_advance(&rx->producer);
 	return true;
 }
+
+/* ---- the program's part: bpf/credit.bpf.h ---- */
+
+static inline bool rig_may(const struct vm_credit *credit, const uint32_t *end)
+{
+	return (int32_t)(__atomic_load_n(end, __ATOMIC_ACQUIRE) -
+			 credit->handed) > 0;
+}
+
+/* Room for one more packet; *ret_slack: out of what else, or NULL. */
+static inline bool rig_ask(struct rig_queue *rq, const struct vm_credit *credit,
+			   struct vm_credit **ret_slack)
+{
+	*ret_slack = NULL;
+	if (rig_may(credit, &credit->end))
+		return true;
+	*ret_slack = &rq->slack;
+	return rig_may(credit, &credit->cap_end) &&
+	       rig_may(&rq->slack, &rq->slack.end);
+}
+
+/* ---- both ---- */
 
 /* In the primary share of @in's first queue. */
 static inline bool rig_receive(struct rig *rig, const struct port *in,
@@ -271,17 +384,27 @@ static inline bool rig_receive(struct rig *rig, const struct port *in,
 	return rig_arrive(rig, rq, &rq->rx, data, len, meta);
 }
 
-/* In a VM's own share. */
+/* In a VM's own share, if its credit allows it. What the kernel loses has been
+ * counted as handed over. */
 static inline bool rig_receive_share(struct rig *rig, struct rig_share *rs,
 				     const uint8_t *data, uint32_t len,
 				     const struct pkt_meta *meta)
 {
 	struct rig_queue *rq =
 		container_of(rs->share.queue, struct rig_queue, queue);
-	bool taken = rig_arrive(rig, rq, &rs->rx, data, len, meta);
+	struct vm_credit *credit = rs->share.credit, *slack;
 
-	rs->n_ring_full += !taken;
-	return taken;
+	if (!rig_ask(rq, credit, &slack)) {
+		rs->n_pool_full++;
+		return false;
+	}
+	rig_advance(&credit->handed);
+	if (slack)
+		rig_advance(&slack->handed);
+	if (rig_arrive(rig, rq, &rs->rx, data, len, meta))
+		return true;
+	rs->n_lost++;
+	return false;
 }
 
 /* The next packet that left by @port, of any of its queues; the frame is
@@ -334,6 +457,7 @@ static inline void rig_round(struct rig *rig, uint32_t index)
 			forward_share(worker, queue->shares[s]);
 		output_drain(worker, queue);
 		queue_refill(queue, &rig->vs.arena, &worker->cache);
+		queue_settle(queue, &rig->vs.promises);
 	}
 	output_flush(worker);
 }
@@ -408,6 +532,33 @@ static inline void rig_assert_conserved(const struct rig *rig)
 	assert_int_equal(count[FRAME_OUT], out);
 	assert_int_equal(count[FRAME_HOST] + caches + queues + out,
 			 vs->arena.n_frames);
+}
+
+/*
+ * Between operations on pools: all frames are promised to somebody, spare, or
+ * the reserve (pool.h), and nobody holds more than what is promised to it.
+ */
+static inline void rig_assert_promises(const struct rig *rig)
+{
+	const struct vswitch *vs = &rig->vs;
+	int64_t sum = promises_spare(&vs->promises) + rig->reserve;
+
+	for (uint32_t i = 0; i < rig->n_queues; i++) {
+		const struct queue *queue = &rig->queues[i]->queue;
+		uint32_t target = queue->base;
+
+		for (uint32_t s = 0; s < queue->n_shares; s++)
+			target += queue->shares[s]->limit;
+		assert_int_equal(queue->target, target);
+		assert_true(queue->granted >= queue->target);
+		assert_true(queue->granted >= queue->outstanding);
+		sum += queue->granted;
+	}
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++)
+		if (vs->ports[i])
+			sum += vs->ports[i]->out_max +
+			       vs->ports[i]->pool.reserved;
+	assert_int_equal(sum, vs->arena.n_frames);
 }
 
 static inline void rig_free(struct rig *rig)

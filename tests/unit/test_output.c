@@ -8,6 +8,7 @@
 
 #include "../packets.h"
 #include "rig.h"
+#include "switching/breathe.h"
 
 enum { WAN = 1, VM1, VM2, VM3, N_SLOTS };
 
@@ -107,12 +108,13 @@ static void test_account_full(void **state)
 
 	(void)state;
 	net_init(&net, 2048);
-	net.port[WAN]->out_max = 10;
+	rig_set_out(net.rig, net.port[WAN], 10);
 	for (uint32_t i = 0; i < 60; i++)
 		assert_true(receive(&net, VM1, vm1_to_wan, i));
 	rig_rounds(net.rig);
 	assert_int_equal(port_out_frames(net.port[WAN], 2), 10);
-	assert_int_equal(output_room(net.rig->vs.workers[0], net.port[WAN]), 0);
+	assert_int_equal(
+		breathe_make_room(net.rig->vs.workers[0], net.port[WAN], 1), 0);
 	assert_int_equal(count(&net, WAN, PKT_out_full), 50);
 	from_agent = rig_count(net.rig, net.port[WAN], PKT_from_agent);
 	assert_int_equal(from_agent.packets, 10);
@@ -132,7 +134,7 @@ static void test_account_full(void **state)
 	net_done(&net);
 }
 
-/* Packets of a VM's own share wait in it, so that the kernel refuses what is
+/* Packets of a VM's own share wait in it, so that the program refuses what is
  * too much; nothing that was taken is lost. */
 static void test_share_waits(void **state)
 {
@@ -144,11 +146,11 @@ static void test_share_waits(void **state)
 	(void)state;
 	net_init(&net, 2048);
 	worker = net.rig->vs.workers[0];
-	net.port[VM1]->out_max = 10;
+	rig_set_out(net.rig, net.port[VM1], 10);
 	for (uint32_t i = 0; i < 100; i++)
 		sent += receive_share(&net, VM1, i);
 	assert_int_equal(sent, 32);
-	assert_int_equal(net.share[VM1]->n_ring_full, 68);
+	assert_int_equal(net.share[VM1]->n_pool_full, 68);
 	rig_rounds(net.rig);
 	assert_true(worker->blocked);
 	assert_int_equal(rx_ring_ready(&net.share[VM1]->share.rx), 22);
@@ -185,7 +187,7 @@ static void test_share_counts_staged(void **state)
 	(void)state;
 	net_init(&net, 2048);
 	worker = net.rig->vs.workers[0];
-	net.port[VM1]->out_max = 40;
+	rig_set_out(net.rig, net.port[VM1], 40);
 	for (int n = 0; n < 2; n++) {
 		for (uint32_t i = 0; i < 32; i++)
 			assert_true(receive_share(&net, VM1, i));
@@ -209,7 +211,7 @@ static void test_flood_to_full(void **state)
 
 	(void)state;
 	net_init(&net, 2048);
-	net.port[VM2]->out_max = 1;
+	rig_set_out(net.rig, net.port[VM2], 1);
 	for (uint32_t i = 0; i < 20; i++)
 		assert_true(receive(&net, VM1, vm1_to_all, i));
 	rig_rounds(net.rig);
@@ -233,7 +235,7 @@ static void test_tx_ring_full(void **state)
 
 	(void)state;
 	net_init(&net, 2048);
-	net.port[WAN]->out_max = 1000;
+	rig_set_out(net.rig, net.port[WAN], 1000);
 	rq = rig_queue_of(net.rig, net.port[WAN]);
 	for (uint32_t n = 0; n < 5; n++) {
 		for (uint32_t i = 0; i < 60; i++)
@@ -261,7 +263,7 @@ static void test_batches(void **state)
 
 	(void)state;
 	net_init(&net, 2048);
-	net.port[WAN]->out_max = RIG_RING;
+	rig_set_out(net.rig, net.port[WAN], RIG_RING);
 	for (uint32_t i = 0; i < 63; i++)
 		assert_true(receive(&net, VM1, vm1_to_wan, i));
 	forward_share(net.rig->vs.workers[0],
@@ -358,7 +360,7 @@ static void test_other_worker_refuses(void **state)
 
 	(void)state;
 	net_init(&net, 2048);
-	net.port[VM2]->out_max = 1000;
+	rig_set_out(net.rig, net.port[VM2], 1000);
 	for (uint32_t n = 0; n < 6; n++) {
 		for (uint32_t i = 0; i < 60; i++)
 			assert_true(receive(&net, VM1, vm1_to_vm2, i));
@@ -483,6 +485,14 @@ static void storm_send(struct net *net, uint64_t *seed, int first, int last)
 	}
 }
 
+static void storm_limit(struct net *net, struct share *share, uint32_t limit)
+{
+	if (limit > share->limit)
+		queue_cover(share->queue, &net->rig->vs.promises,
+			    limit - share->limit, true);
+	queue_set_limit(share->queue, share, limit);
+}
+
 static void storm_change(struct net *net, uint64_t *seed)
 {
 	struct port *port = net->port[WAN + unit_below(seed, N_SLOTS - WAN)];
@@ -492,13 +502,12 @@ static void storm_change(struct net *net, uint64_t *seed)
 		port->up = !port->up;
 		break;
 	case 1:
-		port->out_max = unit_below(seed, 300);
+		rig_set_out(net->rig, port, unit_below(seed, 300));
 		break;
 	default:
 		if (port->kind == PORT_VM)
-			queue_set_limit(net->port[WAN]->queues[0],
-					&net->share[port->slot]->share,
-					1 + unit_below(seed, 32));
+			storm_limit(net, &net->share[port->slot]->share,
+				    1 + unit_below(seed, 32));
 		break;
 	}
 }
@@ -508,7 +517,7 @@ static void calm(struct net *net)
 {
 	for (int slot = WAN; slot < N_SLOTS; slot++) {
 		net->port[slot]->up = true;
-		net->port[slot]->out_max = 128;
+		rig_set_out(net->rig, net->port[slot], RIG_OUT);
 	}
 	for (uint32_t i = 0; i < 100; i++) {
 		rig_rounds(net->rig);
@@ -539,10 +548,13 @@ static void storm(uint32_t n_frames)
 		storm_send(&net, &seed, WAN, VM3);
 		if (unit_below(&seed, 20) == 0)
 			storm_change(&net, &seed);
-		if (i % 8 == 0)
+		if (i % 8 == 0) {
 			rig_assert_conserved(net.rig);
+			rig_assert_promises(net.rig);
+		}
 	}
 	calm(&net);
+	rig_assert_promises(net.rig);
 	net_done(&net);
 }
 
@@ -603,6 +615,7 @@ static void test_storm_threads(void **state)
 	assert_true(net.rig->vs.workers[0]->stats.wakes_sent > 100);
 	assert_true(net.rig->vs.workers[1]->stats.wakes_sent > 100);
 	calm(&net);
+	rig_assert_promises(net.rig);
 	net_done(&net);
 }
 

@@ -116,53 +116,347 @@ static void test_shortage(void **state)
 	net_done(&net);
 }
 
-/* A limit that falls takes effect with what is read; one that rises, at
- * once. The target follows what the kernel may really use. */
-static void test_limit(void **state)
+static uint32_t receive(struct net *net, uint32_t n)
 {
 	uint8_t data[64] = { 0 };
+	uint32_t got = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		got += rig_receive_share(net->rig, net->share, data,
+					 sizeof(data), NULL);
+	return got;
+}
+
+/* One round of a VM that has room for @room packets. */
+static void read_some(struct net *net, uint32_t room)
+{
+	rig_set_out(net->rig, net->vm, room);
+	rig_round(net->rig, 0);
+	rig_drain(net->rig, net->vm);
+	rig_assert_promises(net->rig);
+}
+
+/* A limit holds at once, for what is not there yet; what is posted too much is
+ * used up, and spare again only then. */
+static void test_limit(void **state)
+{
+	struct promises *promises;
 	struct share *share;
-	uint32_t before;
+	struct net net;
+	int64_t spare;
+
+	(void)state;
+	net_init(&net, 512);
+	share = &net.share->share;
+	promises = &net.rig->vs.promises;
+	spare = promises_spare(promises);
+	assert_int_equal(receive(&net, 20), 20);
+	queue_set_limit(net.queue, share, 10);
+	assert_int_equal(receive(&net, 40), 0);
+	assert_int_equal(net.share->n_pool_full, 40);
+	assert_int_equal(net.queue->target, 80 + 10);
+	queue_settle(net.queue, promises);
+	assert_int_equal(promises_spare(promises), spare);
+
+	/* Twelve are read: twelve frames are not replaced, two may come. */
+	read_some(&net, 12);
+	assert_int_equal(net.queue->outstanding, 112 - 12);
+	assert_int_equal(net.queue->granted, 100);
+	assert_int_equal(receive(&net, 40), 2);
+	rig_round(net.rig, 0);
+	read_some(&net, 128);
+	read_some(&net, 128);
+	assert_int_equal(share_used(share), 0);
+	assert_int_equal(net.queue->outstanding, 90);
+	assert_int_equal(net.queue->granted, 90);
+
+	/* A higher one is covered first, and holds at once as well. */
+	assert_int_equal(receive(&net, 40), 10);
+	assert_int_equal(queue_cover(net.queue, promises, 10, false), 10);
+	queue_set_limit(net.queue, share, 20);
+	rig_assert_promises(net.rig);
+	assert_int_equal(receive(&net, 40), 10);
+	assert_int_equal(net.queue->target, 80 + 20);
+	read_some(&net, 128);
+	assert_int_equal(net.queue->outstanding, 100);
+	assert_int_equal(net.share->n_lost, 0);
+	net_done(&net);
+}
+
+/* Whatever is received, read and changed: the program stops at the limit, and
+ * gets exactly as far. Its counts wrap on the way. */
+static void test_limit_at_random(void **state)
+{
+	uint64_t seed = 31, n_refused = 0, n_taken = 0;
+	struct share *share;
 	struct net net;
 
 	(void)state;
 	net_init(&net, 512);
 	share = &net.share->share;
-	queue_set_limit(net.queue, share, 10);
-	assert_int_equal(rx_ring_usable(&share->rx), 32);
-	assert_int_equal(net.queue->target, 112);
-	for (uint32_t i = 0; i < 40; i++)
-		rig_receive_share(net.rig, net.share, data, sizeof(data), NULL);
-	assert_int_equal(net.share->n_ring_full, 8);
-	before = net.share->rx.consumer;
-	net.vm->out_max = 15;
-	rig_round(net.rig, 0);
-	assert_int_equal(rx_ring_usable(&share->rx), 32 - 15);
-	assert_int_equal(net.queue->target, 112 - 15);
-	assert_int_equal(net.share->rx.consumer, before);
-	rig_drain(net.rig, net.vm);
-	rig_rounds(net.rig);
-	rig_drain(net.rig, net.vm);
-	rig_rounds(net.rig);
-	rig_drain(net.rig, net.vm);
-	rig_rounds(net.rig);
-	assert_int_equal(rx_ring_usable(&share->rx), 10);
-	assert_int_equal(net.queue->target, 80 + 10);
+	for (uint32_t i = 0; i < 20000; i++) {
+		uint32_t n = unit_below(&seed, 40), used = share_used(share);
+		uint32_t room = used < share->limit ? share->limit - used : 0;
 
-	net.share->n_ring_full = 0;
-	for (uint32_t i = 0; i < 40; i++)
-		rig_receive_share(net.rig, net.share, data, sizeof(data), NULL);
-	assert_int_equal(net.share->n_ring_full, 30);
-	queue_set_limit(net.queue, share, 20);
-	for (uint32_t i = 0; i < 40; i++)
-		rig_receive_share(net.rig, net.share, data, sizeof(data), NULL);
-	assert_int_equal(net.share->n_ring_full, 30 + 30);
-	assert_int_equal(net.queue->target, 80 + 20);
-	for (uint32_t i = 0; i < 10; i++) {
-		rig_rounds(net.rig);
-		rig_drain(net.rig, net.vm);
+		assert_int_equal(receive(&net, n), min_u32(n, room));
+		n_taken += min_u32(n, room);
+		n_refused += n - min_u32(n, room);
+		if (unit_below(&seed, 4) == 0) {
+			uint32_t limit = unit_below(&seed, 33);
+
+			if (limit > share->limit)
+				queue_cover(net.queue, &net.rig->vs.promises,
+					    limit - share->limit, true);
+			queue_set_limit(net.queue, share, limit);
+		}
+		read_some(&net, unit_below(&seed, 50));
 	}
+	assert_int_equal(net.share->n_pool_full, n_refused);
+	assert_int_equal(net.share->n_lost, 0);
+	assert_true(n_refused > 10000 && n_taken > 10000);
+	for (uint32_t i = 0; i < 4; i++)
+		read_some(&net, 128);
+	net_done(&net);
+}
+
+/* ---- promises ---- */
+
+static void test_cover(void **state)
+{
+	struct promises *promises;
+	struct net net;
+
+	(void)state;
+	net_init(&net, 512);
+	promises = &net.rig->vs.promises;
+	promises->spare = 30;
+	assert_int_equal(queue_cover(net.queue, promises, 20, false), 20);
+	assert_int_equal(net.queue->granted, 132);
+	/* What is promised and not wanted yet is not asked for again. */
+	assert_int_equal(queue_cover(net.queue, promises, 20, false), 20);
+	assert_int_equal(net.queue->granted, 132);
+	assert_int_equal(promises->spare, 10);
+	/* Some, or all if it must be. */
+	assert_int_equal(queue_cover(net.queue, promises, 50, false), 30);
+	assert_int_equal(promises->spare, 0);
+	assert_int_equal(queue_cover(net.queue, promises, 50, true), 50);
+	assert_int_equal(promises->spare, -20);
+	assert_int_equal(queue_cover(net.queue, promises, 60, false), 50);
+	assert_int_equal(net.queue->granted, 162);
+	queue_settle(net.queue, promises);
+	assert_int_equal(net.queue->granted, 112);
+	assert_int_equal(promises->spare, 30);
+	net_done(&net);
+}
+
+/* What one VM gives up on a queue another has there at once, also while the
+ * frames are still posted and nothing is to spare. */
+static void test_cover_by_another(void **state)
+{
+	struct rig_share *other;
+	struct net net;
+
+	(void)state;
+	net_init(&net, 512);
+	other = rig_share_on(net.rig, net.queue,
+			     rig_port(net.rig, 3, PORT_VM, 0, 0), 32, 8);
+	net.rig->vs.promises.spare = 0;
+	queue_set_limit(net.queue, &net.share->share, 12);
+	queue_settle(net.queue, &net.rig->vs.promises);
+	assert_int_equal(promises_spare(&net.rig->vs.promises), 0);
+	assert_int_equal(
+		queue_cover(net.queue, &net.rig->vs.promises, 30, false), 20);
+	queue_set_limit(net.queue, &other->share, 28);
+	assert_int_equal(net.queue->granted, net.queue->target);
+	net_done(&net);
+}
+
+/* ---- slack ---- */
+
+/* @vm's pool may become @n frames larger. */
+static void may_grow(struct net *net, uint32_t n)
+{
+	net->vm->pool.cap = net->vm->pool.size + n;
+	share_publish(&net->share->share);
+}
+
+static uint32_t slack_left(const struct net *net)
+{
+	const struct rig_queue *rq = rig_queue_of(net->rig, net->wan);
+
+	return rq->slack.end - rq->slack.handed;
+}
+
+/* A burst beyond a small limit finds half of the uplink's base, once. */
+static void test_slack(void **state)
+{
+	struct net net;
+
+	(void)state;
+	net_init(&net, 512);
+	queue_set_limit(net.queue, &net.share->share, 4);
+	rig_set_out(net.rig, net.vm, 0);
+	/* As far as the pool may grow, and the ring's size. */
+	assert_int_equal(receive(&net, 40), 4);
+	may_grow(&net, 10);
+	assert_int_equal(receive(&net, 40), 10);
+	assert_int_equal(slack_left(&net), 30);
+	may_grow(&net, 100);
+	assert_int_equal(receive(&net, 40), 18);
+	assert_int_equal(net.share->n_lost, 0);
+	assert_int_equal(slack_left(&net), 12);
+	/* None of it has been read: that gives no more. */
+	net.vm->pool.cap = net.vm->pool.size;
+	rig_round(net.rig, 0);
+	assert_int_equal(slack_left(&net), 12);
+	assert_int_equal(net.queue->over, 28);
+	/* As it is read the slack comes back. */
+	read_some(&net, 8);
+	assert_int_equal(net.queue->over, 20);
+	assert_int_equal(slack_left(&net), 20);
+	for (uint32_t i = 0; i < 3; i++)
+		read_some(&net, 128);
+	assert_int_equal(net.queue->over, 0);
+	assert_int_equal(slack_left(&net), 40);
+	net_done(&net);
+}
+
+/* A share that goes takes what is in it beyond its limit with it. */
+static void test_slack_of_detached(void **state)
+{
+	struct net net;
+
+	(void)state;
+	net_init(&net, 512);
+	queue_set_limit(net.queue, &net.share->share, 4);
+	may_grow(&net, 100);
+	rig_set_out(net.rig, net.vm, 0);
+	assert_int_equal(receive(&net, 40), 32);
+	rig_round(net.rig, 0);
+	assert_int_equal(net.queue->over, 28);
+	queue_detach_share(net.queue, &net.share->share, net.cache);
+	assert_int_equal(net.queue->over, 0);
+	queue_publish(net.queue, &net.queue->primary);
+	assert_int_equal(slack_left(&net), 40);
+	refill(&net);
+	net_done(&net);
+}
+
+/* ---- losses ---- */
+
+/* Packets that the kernel loses after the program has counted them are given
+ * back, or the VM could never receive as much again. */
+static void test_lost(void **state)
+{
+	struct net net;
+
+	(void)state;
+	net_init(&net, 512);
+	rig_advance(&net.share->share.credit->handed);
+	rig_advance(&net.share->share.credit->handed);
+	assert_int_equal(receive(&net, 40), 30);
+	share_lost(&net.share->share, 2);
+	assert_int_equal(receive(&net, 40), 2);
+	for (uint32_t i = 0; i < 3; i++)
+		read_some(&net, 128);
+	assert_int_equal(share_used(&net.share->share), 0);
+	net_done(&net);
+}
+
+/* ---- other forms ---- */
+
+/* A queue becomes the VM's own and is everybody's again, with packets in it:
+ * the pool stays as large, nothing is lost, and all is promised. */
+static void test_owner(void **state)
+{
+	struct share *share;
+	struct net net;
+	uint32_t size;
+
+	(void)state;
+	net_init(&net, 512);
+	share = &net.share->share;
+	size = net.vm->pool.size;
+	assert_int_equal(receive(&net, 20), 20);
+	queue_set_owner(net.queue, share, net.vm, 0, &net.rig->vs.promises);
+	assert_int_equal(net.queue->base, 32);
+	assert_int_equal(net.queue->target, 32);
+	assert_int_equal(share->limit, 0);
+	rig_assert_promises(net.rig);
+	/* The program asks for no more than room in the receive ring; what is
+	 * posted is the bound. */
+	assert_int_equal(receive(&net, 40), 12);
+	assert_int_equal(net.share->n_lost, 0);
+	for (uint32_t i = 0; i < 4; i++) {
+		read_some(&net, 128);
+		assert_int_equal(receive(&net, 40), 32);
+	}
+	assert_int_equal(net.share->n_lost, 0);
+	assert_int_equal(net.queue->granted, 32);
+	queue_set_base(net.queue, 20);
+	pool_give(&net.vm->pool, 12);
+	read_some(&net, 128);
+	assert_int_equal(net.queue->granted, 20);
+	assert_int_equal(receive(&net, 40), 20);
+	assert_int_equal(net.share->n_lost, 12);
+	share_lost(share, 12);
+	read_some(&net, 128);
+	assert_int_equal(share_used(share), 0);
+
+	queue_set_owner(net.queue, share, NULL, 80, &net.rig->vs.promises);
+	assert_int_equal(net.queue->base, 80);
+	assert_int_equal(share->limit, 20);
+	assert_int_equal(net.queue->target, 100);
+	rig_assert_promises(net.rig);
+	refill(&net);
+	assert_int_equal(receive(&net, 40), 20);
+	assert_int_equal(net.share->n_lost, 12);
+	assert_int_equal(net.vm->pool.size, size - 12);
+	read_some(&net, 128);
 	rig_rounds(net.rig);
+	net_done(&net);
+}
+
+/* A larger ring takes a share's place: the bound is the same in both, the limit
+ * counts the packets of both, and the old one's are all read. */
+static void test_succession(void **state)
+{
+	struct rig_share *old, *next;
+	struct net net;
+
+	(void)state;
+	net_init(&net, 512);
+	old = net.share;
+	assert_int_equal(receive(&net, 20), 20);
+	next = rig_new_share(net.rig, net.queue, net.vm, 64);
+	/* As share_open() with the credit that is there. */
+	next->share.credit = old->share.credit;
+	next->share.read = old->share.credit->handed;
+	assert_int_equal(queue_attach_share(net.queue, &next->share), 0);
+	queue_succeed_share(net.queue, &next->share, &old->share);
+	assert_int_equal(net.queue->target, 112);
+	assert_int_equal(next->share.limit, 32);
+	assert_int_equal(old->share.limit, 0);
+	rig_assert_promises(net.rig);
+	/* The program's map still has the old one, then the new one. */
+	assert_int_equal(receive(&net, 5), 5);
+	net.share = next;
+	assert_int_equal(receive(&net, 40), 7);
+	assert_int_equal(share_used(&next->share), 32);
+	read_some(&net, 10);
+	assert_int_equal(share_used(&next->share), 22);
+	assert_int_equal(receive(&net, 40), 10);
+	for (uint32_t i = 0; i < 4; i++)
+		read_some(&net, 128);
+	assert_int_equal(rx_ring_ready(&old->share.rx), 0);
+	assert_int_equal(queue_detach_share(net.queue, &old->share, net.cache),
+			 0);
+	assert_int_equal(net.queue->target, 112);
+	assert_int_equal(share_used(&next->share), 0);
+	assert_int_equal(receive(&net, 40), 32);
+	assert_int_equal(next->n_lost, 0);
+	for (uint32_t i = 0; i < 3; i++)
+		read_some(&net, 128);
 	net_done(&net);
 }
 
@@ -272,6 +566,14 @@ int main(void)
 		cmocka_unit_test(test_posts_to_target),
 		cmocka_unit_test(test_shortage),
 		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_limit_at_random),
+		cmocka_unit_test(test_cover),
+		cmocka_unit_test(test_cover_by_another),
+		cmocka_unit_test(test_slack),
+		cmocka_unit_test(test_slack_of_detached),
+		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_owner),
+		cmocka_unit_test(test_succession),
 		cmocka_unit_test(test_detach),
 		cmocka_unit_test(test_fill_wakes_driver),
 		cmocka_unit_test(test_tx_waits_for_driver),

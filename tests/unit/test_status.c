@@ -101,7 +101,7 @@ static void test_vm(void **state)
 		    "'way':{'asked':'kernel','got':'kernel','why':''},"
 		    "'network':100,'macs':['52:54:00:00:01:01'],"
 		    "'addresses':['192.0.2.11','2001:db8::11'],"
-		    "'pool':{'size':2048,'used':12},"
+		    "'pool':{'size':2048,'used':15},"
 		    "'to_vm':{'packets':40,'bytes':4000},"
 		    "'from_vm':{'packets':1234567,'bytes':98765432},"
 		    "'drops':{'packets':12,'reasons':[{'reason':'src_mac',"
@@ -272,7 +272,7 @@ static void test_vm_absent(void **state)
 		    "'way':{'asked':'kernel','got':'agent',"
 		    "'why':'it takes no redirects'},"
 		    "'network':100,'macs':['52:54:00:00:01:02'],"
-		    "'addresses':[],'pool':{'size':2048,'used':12},"
+		    "'addresses':[],'pool':{'size':2048,'used':15},"
 		    "'to_vm':{'packets':0,'bytes':0},"
 		    "'from_vm':{'packets':0,'bytes':0},"
 		    "'drops':{'packets':0,'reasons':[]},'vhost':null}");
@@ -361,7 +361,9 @@ static void test_pool(void **state)
 	struct fake *fake = *state;
 
 	assert_json(status_pool(&fake->snap->ports[1]),
-		    "{'port':'web1','kind':'vm','size':2048,'posted':500,"
+		    "{'port':'web1','kind':'vm','size':2048,'used':15,"
+		    "'min':256,'max':4096,'asked':300,'posted':500,"
+		    "'posted_max':512,'posted_used':3,"
 		    "'rx_limit':1024,'rx_used':7,'out_max':512,'out_used':5}");
 	assert_json(status_arena(fake->snap),
 		    "{'total':65536,'host':60000,'caches':128,'queues':5400,"
@@ -399,7 +401,7 @@ static void test_queue(void **state)
 		    "'tx_in_flight':3,'rx_packets':1000000,"
 		    "'tx_packets':2000000,'kicks':30,'tx_again':4,"
 		    "'fill_short':5,'shares':[{'to':null,'size':1024,"
-		    "'limit':512,'waiting':0,'packets':0},{'to':'web1',"
+		    "'limit':1024,'waiting':0,'packets':0},{'to':'web1',"
 		    "'size':256,'limit':128,'waiting':3,'packets':77}]}");
 }
 

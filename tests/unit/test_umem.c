@@ -271,8 +271,10 @@ static struct share *add_share(struct bench *bench, uint32_t size)
 {
 	struct share *share;
 
-	assert_int_equal(share_open(bench->queue, bench->port, size, &share),
+	assert_int_equal(share_open(bench->queue, bench->port, size, NULL,
+				    &share),
 			 0);
+	share->limit = size;
 	assert_int_equal(queue_attach_share(bench->queue, share), 0);
 	queue_refill(bench->queue, &bench->arena, &bench->cache);
 	map_set(KEY_SHARE, &share->rx);
@@ -353,41 +355,9 @@ static void test_ring_is_bound(void **state)
 	bench_done(&bench);
 }
 
-/* 64 of a ring of 256, after the limit has sunk in; then more, at once. */
-static void test_limit(void **state)
-{
-	uint32_t numbers[256];
-	struct share *share;
-	struct bench bench;
-
-	(void)state;
-	bench_init(&bench, 256);
-	share = add_share(&bench, 256);
-	queue_set_limit(bench.queue, share, 64);
-	/* It sinks in with what is read: 192 entries are kept back. */
-	assert_int_equal(send_frames(&share->rx, KEY_SHARE, 0, 300), 256);
-	assert_int_equal(read_frames(&bench, share, 256, numbers), 256);
-	assert_int_equal(rx_ring_usable(&share->rx), 64);
-	for (int round = 0; round < 20; round++) {
-		assert_int_equal(send_frames(&share->rx, KEY_SHARE, 0, 1000),
-				 64);
-		assert_int_equal(read_frames(&bench, share, 256, numbers), 64);
-		for (uint32_t i = 0; i < 64; i++)
-			assert_int_equal(numbers[i], i);
-	}
-	assert_int_equal(send_frames(&share->rx, KEY_SHARE, 0, 100), 64);
-	queue_set_limit(bench.queue, share, 200);
-	assert_int_equal(send_frames(&share->rx, KEY_SHARE, 64, 500), 136);
-	assert_int_equal(read_frames(&bench, share, 256, numbers), 200);
-	for (uint32_t i = 0; i < 200; i++)
-		assert_int_equal(numbers[i], i);
-	del_share(&bench, share);
-	bench_done(&bench);
-}
-
-/* Any limit at any time: what is placed is what the usable entries allow, each
- * packet is read once and in order, frames and index are in order. */
-static void test_limit_at_random(void **state)
+/* Any number read at any time: what is placed is what the ring has room for,
+ * each packet is read once and in order, frames and index are in order. */
+static void test_random_reads(void **state)
 {
 	uint32_t expected[256], head = 0, n_expected = 0, number = 0;
 	uint32_t numbers[256], n_refused = 0;
@@ -400,9 +370,8 @@ static void test_limit_at_random(void **state)
 	share = add_share(&bench, 256);
 	for (int round = 0; round < 1500; round++) {
 		uint32_t n = unit_below(&seed, 100);
-		uint32_t room = rx_ring_usable(&share->rx), placed, got;
+		uint32_t room = 256 - n_expected, placed, got;
 
-		room = room > n_expected ? room - n_expected : 0;
 		placed = send_frames(&share->rx, KEY_SHARE, number, n);
 		assert_int_equal(placed, n < room ? n : room);
 		n_refused += n - placed;
@@ -410,15 +379,15 @@ static void test_limit_at_random(void **state)
 			expected[(head + n_expected++) % 256] = number + i;
 		number += n;
 
-		if (unit_below(&seed, 4) == 0)
-			queue_set_limit(bench.queue, share,
-					1 + unit_below(&seed, 256));
-		got = read_frames(&bench, share, unit_below(&seed, 120),
+		got = read_frames(&bench, share, unit_below(&seed, 90),
 				  numbers);
 		for (uint32_t i = 0; i < got; i++, head++, n_expected--)
 			assert_int_equal(numbers[i], expected[head % 256]);
+		assert_int_equal(rx_ring_ready(&share->rx), n_expected);
+		assert_int_equal(rx_ring_waiting(&share->rx), n_expected);
 		assert_places(&bench, bench.queue->outstanding, 0);
-		assert_true(bench.queue->outstanding >= bench.queue->target);
+		assert_int_equal(bench.queue->outstanding,
+				 bench.queue->target);
 	}
 	assert_true(n_refused > 1000);
 	del_share(&bench, share);
@@ -562,8 +531,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_modes),
 		cmocka_unit_test(test_ring_is_bound),
-		cmocka_unit_test(test_limit),
-		cmocka_unit_test(test_limit_at_random),
+		cmocka_unit_test(test_random_reads),
 		cmocka_unit_test(test_shares_come_and_go),
 		cmocka_unit_test(test_bind_again),
 		cmocka_unit_test(test_send),

@@ -217,11 +217,11 @@ static void test_vms(void **state)
 		answer(2000, array_of(status_vm(&sp[1]), status_vm(&sp[2]))),
 		NULL,
 		"VM    STATE   NETWORK   DEVICE     WAY     POOL (FRAMES)  TO VM (PKT)  FROM VM (PKT)  DROPPED\n"
-		"web1  up      100       veth-web1  kernel        12/2048           40          1.23M       12\n"
+		"web1  up      100       veth-web1  kernel        15/2048           40          1.23M       12\n"
 		"    mac 52:54:00:00:01:01\n"
 		"    addresses 192.0.2.11, 2001:db8::11\n"
 		"    dropped 12 (src_mac): <what> -> <advice>\n"
-		"db1   absent  untagged  tap-db1    agent         12/2048            0              0        0\n"
+		"db1   absent  untagged  tap-db1    agent         15/2048            0              0        0\n"
 		"    mac 52:54:00:00:01:02\n"
 		"    absent: tap-db1: no such device\n"
 		"    way: asked kernel, got agent: no redirects\n");
@@ -235,8 +235,8 @@ static void test_vms(void **state)
 		answer(2002, array_of(status_vm(&sp[1]), status_vm(&sp[2]))),
 		before,
 		"VM    STATE   POOL (FRAMES)  TO VM PKT/S  BIT/S  FROM VM PKT/S  BIT/S  DROPS/S\n"
-		"web1  up            12/2048        1.50M  12.0G              0      0      1.5\n"
-		"db1   absent        12/2048            -      -              -      -        -\n");
+		"web1  up            15/2048        1.50M  12.0G              0      0      1.5\n"
+		"db1   absent        15/2048            -      -              -      -        -\n");
 }
 
 static void test_vhost(void **state)
@@ -261,7 +261,7 @@ static void test_vhost(void **state)
 		answer(2000, array_of(status_vm(&sp[1]), status_vm(&sp[2]))),
 		NULL,
 		"VM    STATE   NETWORK  DEVICE      WAY    POOL (FRAMES)  TO VM (PKT)  FROM VM (PKT)  DROPPED\n"
-		"web1  up      100      vhost-user  agent        12/2048           40          1.23M       12\n"
+		"web1  up      100      vhost-user  agent        15/2048           40          1.23M       12\n"
 		"    mac 52:54:00:00:01:01\n"
 		"    addresses 192.0.2.11, 2001:db8::11\n"
 		"    vhost-user /run/vm/a.sock (client) running: process 4711 of user 64055\n"
@@ -277,7 +277,7 @@ static void test_vhost(void **state)
 		"    called after 32 packets or 50 us\n"
 		"    sent past the switch: 123k packets, 12.3M bytes\n"
 		"    dropped 12 (src_mac): <what> -> <advice>\n"
-		"db1   absent  100      vhost-user  agent        12/2048            0              0        0\n"
+		"db1   absent  100      vhost-user  agent        15/2048            0              0        0\n"
 		"    mac 52:54:00:00:01:02\n"
 		"    vhost-user /run/vm/a.sock (client) waiting: connecting: Connection refused\n"
 		"    connected 0 times, refused 0, 0 messages; memory: 0 regions, 0 bytes, 0 mapped\n"
@@ -400,10 +400,10 @@ static void test_queues(void **state)
 		"queue", json_incref(before), NULL,
 		"PORT  MODE  QUEUE  ID  WORKER  POSTED/TARGET  FILL RING  SENDING     RX     TX  KICKS  TX AGAIN  FILL SHORT\n"
 		"wan   copy      0   7       0      1000/1100       4096        3  1.00M  2.00M     30         4           5\n"
-		"    to be switched: 0/512 frames waiting (ring of 1024), 0 packets read\n"
+		"    to be switched: 0/1024 frames waiting (ring of 1024), 0 packets read\n"
 		"    for VM web1: 3/128 frames waiting (ring of 256), 77 packets read\n"
 		"wan   copy      1   8       0      1001/1100       4096        3  1.00M  2.00M     30         4           5\n"
-		"    to be switched: 0/512 frames waiting (ring of 1024), 0 packets read\n");
+		"    to be switched: 0/1024 frames waiting (ring of 1024), 0 packets read\n");
 	fake->queues[1].n_rx += 500;
 	assert_view(
 		"queue",

@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Pools on the control thread: see pools.h. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "base/host.h"
+#include "base/log.h"
+#include "control/pools.h"
+#include "control/shares.h"
+#include "policy/admission.h"
+#include "ports/queue.h"
+#include "switching/worker.h"
+
+/* Spare frames below which idle pools shrink faster than they would. */
+#define LOW_PART	16
+
+static void set(uint32_t *value, uint32_t to)
+{
+	__atomic_store_n(value, to, __ATOMIC_RELAXED);
+}
+
+static void set_parts(struct pool_parts *to, const struct pool_parts *parts)
+{
+	set(&to->rx_per_queue, parts->rx_per_queue);
+	set(&to->tx_per_queue, parts->tx_per_queue);
+	set(&to->out, parts->out);
+}
+
+/* ---- set up ---- */
+
+static int divide(struct agent *agent, const struct port *port,
+		  uint32_t frames, struct pool_parts *ret_parts)
+{
+	const struct port *uplink = shares_uplink_of(agent, port->vlan);
+	uint32_t n_up = uplink ? shares_count(agent, port, uplink) : 0;
+
+	return admission_divide(frames, n_up, port->n_queues, ret_parts);
+}
+
+void pools_begin(struct agent *agent, struct port *port)
+{
+	const struct config_pool *config = &port->vm_config->pool;
+	struct pool *pool = &port->pool;
+
+	pool->min = config->min;
+	pool->asked = config->min;
+	set(&pool->max, config->max);
+	set(&pool->cap, config->max);
+	pools_reserve(agent, port);
+}
+
+void pools_end(struct agent *agent, struct port *port)
+{
+	promises_give(&agent->vs.promises, port->pool.reserved);
+	port->pool.reserved = 0;
+	port->pool.min = 0;
+}
+
+int pools_divide(struct agent *agent, struct port *port)
+{
+	const struct port *uplink = shares_uplink_of(agent, port->vlan);
+	struct pool *pool = &port->pool;
+	struct pool_parts least, floor;
+
+	if (divide(agent, port, pool->min, &least) ||
+	    divide(agent, port, pool->asked, &floor)) {
+		snprintf(port->why, sizeof(port->why),
+			 "pool.min: %u: too few frames for %u uplink queues and %u of its own: at least %u",
+			 pool->min, uplink ? shares_count(agent, port, uplink) : 0,
+			 port->n_queues,
+			 admission_least(uplink ? shares_count(agent, port, uplink) :
+						  0,
+					 port->n_queues));
+		return -EINVAL;
+	}
+	set_parts(&pool->least, &least);
+	set_parts(&pool->floor, &floor);
+	pools_reserve(agent, port);
+	return 0;
+}
+
+int pools_configure(struct agent *agent, struct port *port)
+{
+	const struct config_pool *config = &port->vm_config->pool;
+	struct pool *pool = &port->pool;
+	int err;
+
+	err = shares_set_max(agent, port, config->max);
+	if (err)
+		return err;
+	set(&pool->max, config->max);
+	set(&pool->cap, config->max);
+	pool->min = config->min;
+	pool->asked = config->min;
+	err = pools_divide(agent, port);
+	if (err || port->state != PORT_STATE_UP)
+		return err;
+	if (promises_spare(&agent->vs.promises) < 0)
+		pools_take_back(agent, port, 0);
+	pools_set(agent, port, config->initial, POOL_RELOAD);
+	return 0;
+}
+
+/* What of the minimum the parts that are open have. */
+static uint32_t covered(const struct agent *agent, const struct port *port)
+{
+	const struct pool *pool = &port->pool;
+	uint32_t n = port->n_queues * pool->least.tx_per_queue;
+
+	if (port->uplink)
+		n += shares_count(agent, port, port->uplink) *
+		     pool->least.rx_per_queue;
+	if (port->out_open)
+		n += pool->least.out;
+	return n;
+}
+
+void pools_reserve(struct agent *agent, struct port *port)
+{
+	struct pool *pool = &port->pool;
+	uint32_t has = covered(agent, port);
+	uint32_t wanted = pool->min > has ? pool->min - has : 0;
+
+	if (wanted > pool->reserved)
+		promises_force(&agent->vs.promises, wanted - pool->reserved);
+	else
+		promises_give(&agent->vs.promises, pool->reserved - wanted);
+	pool->reserved = wanted;
+}
+
+void pools_promise(struct agent *agent, uint32_t n)
+{
+	promises_force(&agent->vs.promises, n);
+}
+
+void pools_return(struct agent *agent, uint32_t n)
+{
+	promises_give(&agent->vs.promises, n);
+}
+
+void pools_open_out(struct agent *agent, struct port *port)
+{
+	uint32_t n = port->pool.least.out;
+
+	if (port->out_open)
+		return;
+	pool_add(&port->pool, n);
+	promises_force(&agent->vs.promises, n);
+	set(&port->out_max, n);
+	port->out_open = true;
+	pools_reserve(agent, port);
+}
+
+void pools_close_out(struct agent *agent, struct port *port)
+{
+	uint32_t n = pool_load(&port->out_max);
+
+	if (!port->out_open)
+		return;
+	set(&port->out_max, 0);
+	pool_give(&port->pool, n);
+	promises_give(&agent->vs.promises, n);
+	port->out_open = false;
+	pools_reserve(agent, port);
+}
+
+/* ---- on request ---- */
+
+void pools_set(struct agent *agent, struct port *port, uint32_t frames,
+	       enum pool_reason reason)
+{
+	struct pool_parts parts;
+
+	if (divide(agent, port, frames, &parts))
+		return;
+	for (uint32_t i = 0; i < agent->vs.n_workers; i++)
+		worker_set_pool(agent->vs.workers[i], port, &parts, reason);
+}
+
+/* The most that the port's rings were made for. */
+static uint32_t rings_hold(const struct port *port)
+{
+	uint32_t n = UINT32_MAX;
+
+	for (uint32_t i = 0; i < port->n_queues; i++)
+		n = min_u32(n, port->queues[i]->base_max);
+	return n;
+}
+
+static int check_resize(struct agent *agent, const struct port *port,
+			uint64_t frames, uint64_t max, char *text, size_t size)
+{
+	const struct pool *pool = &port->pool;
+	const uint32_t n_frames = agent->vs.arena.n_frames;
+	uint64_t most = max ? max : pool->max;
+
+	if (max && (max < pool->min || max > n_frames)) {
+		snprintf(text, size,
+			 "--max: %" PRIu64 ": must be from %u (the pool's minimum) to %u (all frames of the host)",
+			 max, pool->min, n_frames);
+		return -EINVAL;
+	}
+	if (frames < pool->min || frames > most) {
+		snprintf(text, size,
+			 "--frames: %" PRIu64 ": must be from %u to %" PRIu64 ", the minimum and maximum of %s's pool%s",
+			 frames, pool->min, most, port->name,
+			 max ? "" : "; --max changes the maximum");
+		return -EINVAL;
+	}
+	if (max && max > rings_hold(port)) {
+		snprintf(text, size,
+			 "--max: %" PRIu64 ": the rings of %s's device were made for %u; set vms[].pool.max and reload, which makes them anew",
+			 max, port->name, rings_hold(port));
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int pools_resize(struct agent *agent, struct port *port, uint64_t frames,
+		 uint64_t max, char *text, size_t size)
+{
+	struct pool *pool = &port->pool;
+	struct pool_parts floor;
+	int64_t spare;
+	uint32_t had;
+	int ret;
+
+	ret = check_resize(agent, port, frames, max, text, size);
+	if (ret)
+		return ret;
+	if (max) {
+		ret = shares_set_max(agent, port, (uint32_t)max);
+		if (ret) {
+			snprintf(text, size, "%s: receive rings: %s",
+				 port->name, strerror(-ret));
+			return ret;
+		}
+		set(&pool->max, (uint32_t)max);
+	}
+	set(&pool->cap, pool->max);
+	pool->asked = (uint32_t)frames;
+	if (!divide(agent, port, pool->asked, &floor))
+		set_parts(&pool->floor, &floor);
+	had = pool_load(&pool->size);
+	if (port->state == PORT_STATE_UP) {
+		spare = promises_spare(&agent->vs.promises);
+		if ((int64_t)frames - had > spare)
+			pools_take_back(agent, port,
+					(uint32_t)(frames - had));
+		pools_set(agent, port, (uint32_t)frames, POOL_REQUEST);
+	}
+	snprintf(text, size, "%s: %u frames, %u before; minimum %u, maximum %u%s",
+		 port->name, pool_load(&pool->size), had, pool->min, pool->max,
+		 port->state != PORT_STATE_UP ? "; the VM is down" :
+		 pool_load(&pool->size) < frames ?
+			 "; more are not to be had now" :
+		 pool_load(&pool->size) > frames ?
+			 "; the others carry packets now, they go when those have left" :
+			 "");
+	return 0;
+}
+
+/* ---- taking back ---- */
+
+/* The VM with most frames above its minimum. */
+static struct port *greediest(struct agent *agent, const struct port *but,
+			      uint64_t tried[])
+{
+	struct port *most = NULL;
+	uint32_t n_most = 0;
+
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
+		struct port *port = agent->ports[i];
+		uint32_t size, n;
+
+		if (!port || port == but || port->kind != PORT_VM ||
+		    tried[i / 64] >> i % 64 & 1)
+			continue;
+		size = pool_load(&port->pool.size);
+		n = size > port->pool.min ? size - port->pool.min : 0;
+		if (n <= n_most)
+			continue;
+		n_most = n;
+		most = port;
+	}
+	return most;
+}
+
+static uint32_t trim(struct agent *agent, struct port *port, uint32_t want,
+		     enum pool_reason reason)
+{
+	uint32_t got = 0;
+
+	for (uint32_t i = 0; i < agent->vs.n_workers && got < want; i++)
+		got += worker_trim_pool(agent->vs.workers[i], port, want - got,
+					reason);
+	return got;
+}
+
+void pools_take_back(struct agent *agent, struct port *for_whom, uint32_t want)
+{
+	struct promises *promises = &agent->vs.promises;
+	uint64_t tried[PKT_MAX_PORTS / 64] = { 0 };
+	const uint32_t batch = promises->batch;
+	struct port *port;
+
+	while ((int64_t)want > promises_spare(promises) &&
+	       (port = greediest(agent, for_whom, tried))) {
+		int64_t short_of = want - promises_spare(promises);
+		uint32_t size = pool_load(&port->pool.size), has = 0, n;
+
+		tried[port->slot / 64] |= 1ull << port->slot % 64;
+		/* A minimum comes first; else the two are to be equal. */
+		n = size - port->pool.min;
+		if (for_whom && promises_spare(promises) >= 0) {
+			has = pool_load(&for_whom->pool.size);
+			if (size < has + 2 * batch)
+				return;
+			n = min_u32(n, (size - has) / 2);
+		}
+		if (n > short_of)
+			n = (uint32_t)short_of;
+		n = min_u32((n + batch - 1) / batch * batch,
+			    size - port->pool.min);
+		/* Before: it would take them back at once. */
+		set(&port->pool.cap, size - n);
+		trim(agent, port, n, POOL_RECLAIM);
+	}
+}
+
+void pools_balance(struct agent *agent)
+{
+	struct promises *promises = &agent->vs.promises;
+	uint32_t slot = __atomic_exchange_n(&promises->wanted, 0,
+					    __ATOMIC_ACQUIRE);
+	struct port *port = slot ? agent->ports[slot] : NULL;
+
+	if (promises_spare(promises) < 0)
+		pools_take_back(agent, NULL, 0);
+	if (port && port->kind == PORT_VM)
+		pools_take_back(agent, port,
+				max_u32(promises->batch,
+					pool_load(&port->pool.size) / 2));
+}
+
+/* ---- clockwork ---- */
+
+/* Those that had to give may grow again while there is enough. */
+static void raise_caps(struct agent *agent)
+{
+	int64_t low = agent->vs.arena.n_frames / LOW_PART;
+
+	if (promises_spare(&agent->vs.promises) < low)
+		return;
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
+		struct port *port = agent->ports[i];
+
+		if (port && port->kind == PORT_VM)
+			set(&port->pool.cap, pool_load(&port->pool.max));
+	}
+}
+
+/* What the kernel lost of what the program had handed over would be missing
+ * from the credit for ever. */
+static void find_losses(struct agent *agent, struct queue *queue)
+{
+	for (uint32_t i = 1; i < queue->n_shares; i++) {
+		struct share *share = queue->shares[i];
+		uint32_t handed = __atomic_load_n(&share->credit->handed,
+						  __ATOMIC_RELAXED);
+		struct rx_ring_stats stats;
+		uint64_t lost;
+
+		if (handed == share->handed_seen ||
+		    rx_ring_get_stats(&share->rx, &stats))
+			continue;
+		share->handed_seen = handed;
+		lost = stats.rx_dropped + stats.rx_ring_full;
+		if (lost == share->n_lost_seen)
+			continue;
+		worker_lost(agent->vs.workers[queue->worker], share,
+			    (uint32_t)(lost - share->n_lost_seen));
+		share->n_lost_seen = lost;
+	}
+}
+
+/* ---- frames that are posted and not wanted there any more ---- */
+
+/* At one time: as many as a ring has room for, and a packet or two besides. */
+#define RECALL_MAX	128
+/* And per beat. */
+#define RECALL_TURNS	64
+
+/* Frames come back with packets; on a queue that nothing arrives on, by empty
+ * ones of our own. */
+static bool may_recall(const struct queue *queue)
+{
+	return !queue->index && !queue->umem.zero_copy &&
+	       (queue->n_shares == 1 || host_kernel_is(6, 15));
+}
+
+static uint32_t too_many(const struct queue *queue)
+{
+	uint32_t has = pool_load(&queue->outstanding);
+	uint32_t wants = pool_load(&queue->target);
+
+	return has > wants ? has - wants : 0;
+}
+
+static void recall(struct agent *agent, struct queue *queue)
+{
+	struct worker *worker = agent->vs.workers[queue->worker];
+	uint64_t n_rx = __atomic_load_n(&queue->n_rx, __ATOMIC_RELAXED);
+	bool idle = n_rx == queue->n_rx_seen;
+	uint32_t n;
+
+	queue->n_rx_seen = n_rx;
+	if (!idle || !may_recall(queue))
+		return;
+	for (uint32_t i = 0; i < RECALL_TURNS && (n = too_many(queue)); i++) {
+		n = min_u32(n, min_u32(RECALL_MAX, queue->primary.rx.size / 2));
+		__atomic_store_n(&queue->n_recalled, n, __ATOMIC_RELAXED);
+		if (datapath_recall(agent->dp, queue->port->ifindex, n))
+			break;
+		/* Once to have it read them, and once to know that it has. */
+		worker_round(worker);
+		worker_round(worker);
+	}
+	__atomic_store_n(&queue->n_recalled, 0, __ATOMIC_RELAXED);
+}
+
+void pools_tick(struct agent *agent)
+{
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
+		struct port *port = agent->ports[i];
+
+		for (uint32_t q = 0; port && q < port->n_queues; q++) {
+			find_losses(agent, port->queues[q]);
+			recall(agent, port->queues[q]);
+		}
+	}
+	pools_balance(agent);
+	raise_caps(agent);
+	pools_collect(agent);
+}
+
+/* ---- log ---- */
+
+static void add_entry(struct agent *agent, const struct pool_event *event)
+{
+	struct pools_log *log = agent->pools_log;
+	const struct port *port = agent->ports[event->slot];
+	struct pools_entry *entry = &log->entries[log->n++ % POOLS_LOG_SIZE];
+
+	entry->time_ns = event->time_ns + clock_ns(CLOCK_REALTIME) - now_ns();
+	snprintf(entry->port, sizeof(entry->port), "%s",
+		 port ? port->name : "");
+	entry->reason = (enum pool_reason)event->reason;
+	entry->from = event->from;
+	entry->to = event->to;
+}
+
+/* The workers' next event, in the order of time; false: there is none. */
+static bool next_event(struct agent *agent, struct pool_event *ret_event)
+{
+	struct pool_events *first = NULL;
+	uint64_t first_ns = UINT64_MAX;
+
+	for (uint32_t i = 0; i < agent->vs.n_workers; i++) {
+		struct pool_events *events = &agent->vs.workers[i]->pool_events;
+		struct pool_event event;
+
+		if (pool_peek_event(events, &event) &&
+		    event.time_ns < first_ns) {
+			first = events;
+			first_ns = event.time_ns;
+		}
+	}
+	return first && pool_next_event(first, ret_event);
+}
+
+void pools_collect(struct agent *agent)
+{
+	struct pool_event event;
+	uint64_t n_lost = 0;
+
+	if (!agent->pools_log)
+		return;
+	while (next_event(agent, &event))
+		add_entry(agent, &event);
+	for (uint32_t i = 0; i < agent->vs.n_workers; i++)
+		n_lost += __atomic_load_n(
+			&agent->vs.workers[i]->pool_events.n_lost,
+			__ATOMIC_RELAXED);
+	agent->pools_log->n_lost = n_lost;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Pools as the control thread has them: set up with the ports, changed on
+ * request, taken from the greediest when frames are short, and their log.
+ * ports/pool.h has the theory, switching/breathe.h what the workers do.
+ *
+ * Taking back. Whoever asked for frames and did not get them is noted by its
+ * worker, which wakes this thread. It takes from the VM that has most above
+ * its minimum, first what that has free in its rings and posted, never what
+ * carries packets; and only as much as makes the two equal, unless spare is
+ * below zero: then some minimum is not covered, and all that is missing is
+ * taken. The VM's cap stays where its size is then, until the host has frames
+ * to spare again.
+ *
+ * All functions: control thread.
+ */
+#ifndef CONTROL_POOLS_H
+#define CONTROL_POOLS_H
+
+#include "control/agent.h"
+
+#define POOLS_LOG_SIZE	4096	/* changes of size that are remembered */
+
+struct pools_entry {
+	uint64_t time_ns;	/* CLOCK_REALTIME */
+	char port[CONFIG_NAME_MAX];
+	enum pool_reason reason;
+	uint32_t from, to;	/* frames */
+};
+
+struct pools_log {
+	struct pools_entry entries[POOLS_LOG_SIZE];
+	uint64_t n;		/* so far; the last ones are there */
+	uint64_t n_lost;	/* that the workers had no room for */
+};
+
+/* A VM's pool, from its configuration; its minimum is reserved. */
+void pools_begin(struct agent *agent, struct port *port);
+/* And no longer; nothing of it is open. */
+void pools_end(struct agent *agent, struct port *port);
+
+/* Divides the pool for the queues that there are. 0; -EINVAL with port->why. */
+int pools_divide(struct agent *agent, struct port *port);
+
+/* The same after the configuration has changed: the pool is to hold its initial
+ * frames. 0 or a negative errno; then it is as it was. */
+int pools_configure(struct agent *agent, struct port *port);
+
+/* Brings what is reserved in line with the parts that are open: after each
+ * change of those, and of the minimum. */
+void pools_reserve(struct agent *agent, struct port *port);
+
+/* The bound of what is on its way to the port begins, or ends. */
+void pools_open_out(struct agent *agent, struct port *port);
+void pools_close_out(struct agent *agent, struct port *port);
+
+/* Frames that an uplink has, which is no pool: promised, or given back. */
+void pools_promise(struct agent *agent, uint32_t n);
+void pools_return(struct agent *agent, uint32_t n);
+
+/* Has the pool hold @frames, if it is up: more if they can be had, less as far
+ * as they carry no packets. */
+void pools_set(struct agent *agent, struct port *port, uint32_t frames,
+	       enum pool_reason reason);
+
+/*
+ * pktctl pool resize: the pool is to hold @frames now, and not to shrink below
+ * that by itself; at the least, that is as if nothing had been asked for.
+ * @max 0: as it is. 0, or a negative errno with one line in @text that says
+ * what is allowed; then nothing was changed.
+ */
+int pools_resize(struct agent *agent, struct port *port, uint64_t frames,
+		 uint64_t max, char *text, size_t size);
+
+/* Takes frames back for who is short of them; and until @want are to spare, for
+ * @for_whom (NULL: to cover minimums). */
+void pools_balance(struct agent *agent);
+void pools_take_back(struct agent *agent, struct port *for_whom,
+		     uint32_t want);
+
+/* With each beat: losses behind the programs, pressure, caps. */
+void pools_tick(struct agent *agent);
+
+/* Takes up what the workers have logged. */
+void pools_collect(struct agent *agent);
+
+#endif

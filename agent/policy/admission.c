@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* How pools are divided and admitted: see admission.h. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/base.h"
+#include "policy/admission.h"
+
+/* What a small pool has posted, whatever its quarter is. */
+#define POSTED_FRAMES	256
+
+int admission_divide(uint32_t frames, uint32_t n_uplink_queues,
+		     uint32_t n_own_queues, struct pool_parts *ret_parts)
+{
+	uint32_t n_up = n_uplink_queues ? n_uplink_queues : 1;
+	uint32_t posted = 0, rest;
+	struct pool_parts parts;
+
+	if (n_own_queues)
+		posted = max_u32(frames / 4,
+				 min_u32((uint64_t)frames * 5 / 8,
+					 POSTED_FRAMES));
+	parts.tx_per_queue = n_own_queues ? posted / n_own_queues : 0;
+	rest = frames - parts.tx_per_queue * n_own_queues;
+	parts.rx_per_queue = (n_own_queues ? rest - rest / 3 : rest / 2) / n_up;
+	if (!parts.rx_per_queue ||
+	    (n_own_queues && parts.tx_per_queue < ADMISSION_MIN_POSTED))
+		return -EINVAL;
+	parts.out = rest - parts.rx_per_queue * n_up;
+	if (!parts.out)
+		return -EINVAL;
+	*ret_parts = parts;
+	return 0;
+}
+
+uint32_t admission_least(uint32_t n_uplink_queues, uint32_t n_own_queues)
+{
+	struct pool_parts parts;
+	uint32_t frames = 1;
+
+	while (admission_divide(frames, n_uplink_queues, n_own_queues, &parts))
+		frames++;
+	return frames;
+}
+
+uint32_t admission_uplink_frames(const struct config_uplink *uplink,
+				 uint32_t n_queues)
+{
+	return uplink->out_max + uplink->reserve * n_queues;
+}
+
+uint32_t admission_reserve(const struct config *config, uint32_t n_workers)
+{
+	return max_u32(config->reserve,
+		       (n_workers + 1) * ADMISSION_CACHE_FRAMES);
+}
+
+int admission_check(const struct config *config, const uint32_t *n_queues,
+		    uint32_t n_workers, char *err, size_t err_size)
+{
+	uint64_t vms = 0, uplinks = 0, sum, left;
+	const struct config_vm *first = NULL;
+	uint32_t reserve = admission_reserve(config, n_workers), n_vms = 0;
+
+	for (uint32_t i = 0; i < config->n_uplinks; i++)
+		uplinks += admission_uplink_frames(&config->uplinks[i],
+						   n_queues[i]);
+	left = config->frames;
+	left -= left < uplinks + reserve ? left : uplinks + reserve;
+	for (uint32_t i = 0; i < config->n_vms; i++) {
+		const struct config_vm *vm = &config->vms[i];
+
+		if (vm->isolated)
+			continue;
+		vms += vm->pool.min;
+		n_vms++;
+		if (!first && vms > left)
+			first = vm;
+	}
+	sum = vms + uplinks + reserve;
+	if (sum <= config->frames)
+		return 0;
+	snprintf(err, err_size,
+		 "%s:%d:%d: memory.frames: %u: too few: pool.min of %u VMs takes %llu, the uplinks (out_max + reserve x queues) %llu, the agent itself %u (memory.reserve, or %d for each of %u caches): %llu in all%s%s%s",
+		 config->file, config->frames_pos.line, config->frames_pos.col,
+		 config->frames, n_vms, (unsigned long long)vms,
+		 (unsigned long long)uplinks, reserve, ADMISSION_CACHE_FRAMES,
+		 n_workers + 1, (unsigned long long)sum,
+		 first ? "; there is no room for VM " : "",
+		 first ? first->name : "", first ? " and those after it" : "");
+	return -ENOSPC;
+}

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Pools that grow and shrink, on the workers: see breathe.h. */
+#include "switching/breathe.h"
+
+/* How long a worker may be away from a queue, and the queue still hold what
+ * arrives: the scheduler's slice on a busy core, and some. */
+#define AWAY_NS		(1 * NS_PER_MS)
+
+static uint32_t batch_of(const struct worker *worker)
+{
+	return worker->vs->promises.batch;
+}
+
+static void note(struct worker *worker, struct port *port, uint32_t n,
+		 bool grown, enum pool_reason reason)
+{
+	pool_note(&port->pool, &worker->pool_events, port->slot, reason, n,
+		  grown);
+	worker->breathing = true;
+}
+
+/* Somebody goes without: the control thread is to look. */
+static void ask_for_more(struct worker *worker, const struct port *port)
+{
+	struct promises *promises = &worker->vs->promises;
+	uint64_t one = 1;
+
+	if (pool_load(&promises->wanted))
+		return;
+	__atomic_store_n(&promises->wanted, port->slot, __ATOMIC_RELEASE);
+	if (write(worker->vs->learn_fd, &one, sizeof(one)) < 0)
+		return;		/* it has been woken already */
+}
+
+/* ---- parts on queues: rx and tx ---- */
+
+/* Whether the VM's part on this queue is what is posted there. */
+static bool is_posted(const struct queue *queue, const struct port *port)
+{
+	return queue->port == port || queue->owner == port;
+}
+
+static uint32_t bound_of(const struct queue *queue, const struct share *share,
+			 const struct port *port)
+{
+	return is_posted(queue, port) ? queue->base : share->limit;
+}
+
+static uint32_t bound_max(const struct queue *queue, const struct share *share,
+			  const struct port *port)
+{
+	return is_posted(queue, port) ? queue->base_max : share->rx.size;
+}
+
+static void move_bound(struct queue *queue, struct share *share,
+		       const struct port *port, uint32_t bound)
+{
+	if (is_posted(queue, port))
+		queue_set_base(queue, bound);
+	else
+		queue_set_limit(queue, share, bound);
+}
+
+static uint32_t grow(struct worker *worker, struct share *share,
+		     struct port *port, uint32_t want, enum pool_reason reason)
+{
+	struct queue *queue = share->queue;
+	uint32_t bound = bound_of(queue, share, port);
+	uint32_t room = bound_max(queue, share, port) - bound, n, got;
+
+	if (!room)
+		return 0;
+	n = pool_take(&port->pool, want, batch_of(worker));
+	if (n > room) {
+		pool_give(&port->pool, n - room);
+		n = room;
+	}
+	if (!n)
+		return 0;
+	got = queue_cover(queue, &worker->vs->promises, n, false);
+	if (got < n) {
+		pool_give(&port->pool, n - got);
+		ask_for_more(worker, port);
+	}
+	if (!got)
+		return 0;
+	move_bound(queue, share, port, bound + got);
+	note(worker, port, got, true, reason);
+	return got;
+}
+
+static void cut(struct worker *worker, struct share *share, struct port *port,
+		uint32_t n, enum pool_reason reason)
+{
+	struct queue *queue = share->queue;
+
+	if (!n)
+		return;
+	move_bound(queue, share, port, bound_of(queue, share, port) - n);
+	queue_settle(queue, &worker->vs->promises);
+	pool_give(&port->pool, n);
+	note(worker, port, n, false, reason);
+}
+
+void breathe_receive(struct worker *worker, struct share *share, uint32_t used)
+{
+	struct queue *queue = share->queue;
+	struct port *port = share->to ? share->to : queue->port;
+	uint32_t bound = bound_of(queue, share, port);
+	enum pool_reason reason;
+
+	if (port->kind != PORT_VM)
+		return;
+	if (used > share->peak)
+		share->peak = used;
+	if (used <= bound - bound / 4)
+		return;
+	if (is_posted(queue, port))
+		reason = used < bound ? POOL_FILL_LOW : POOL_FILL_EMPTY;
+	else
+		reason = used < bound ? POOL_RX_HIGH : POOL_RX_FULL;
+	grow(worker, share, port, 2 * used - bound, reason);
+}
+
+/* ---- the part on the way out ---- */
+
+static uint32_t out_used(const struct worker *worker, const struct port *port)
+{
+	return port_out_frames(port, worker->vs->n_workers);
+}
+
+static uint32_t grow_out(struct worker *worker, struct port *port,
+			 uint32_t want, enum pool_reason reason)
+{
+	uint32_t n = pool_take(&port->pool, want, batch_of(worker)), got;
+
+	if (!n)
+		return 0;
+	got = promises_take(&worker->vs->promises, n);
+	if (got < n) {
+		pool_give(&port->pool, n - got);
+		ask_for_more(worker, port);
+	}
+	if (!got)
+		return 0;
+	__atomic_fetch_add(&port->out_max, got, __ATOMIC_RELAXED);
+	note(worker, port, got, true, reason);
+	return got;
+}
+
+static void cut_out(struct worker *worker, struct port *port, uint32_t n,
+		    enum pool_reason reason)
+{
+	if (!n)
+		return;
+	__atomic_fetch_sub(&port->out_max, n, __ATOMIC_RELAXED);
+	promises_give(&worker->vs->promises, n);
+	pool_give(&port->pool, n);
+	note(worker, port, n, false, reason);
+}
+
+uint32_t breathe_make_room(struct worker *worker, struct port *port,
+			   uint32_t want)
+{
+	uint32_t max = pool_load(&port->out_max);
+	uint32_t used = out_used(worker, port);
+	uint32_t room = used < max ? max - used : 0;
+
+	if (used + want > pool_load(&port->pool.out_peak))
+		__atomic_store_n(&port->pool.out_peak, used + want,
+				 __ATOMIC_RELAXED);
+	if (room >= want || port->kind != PORT_VM)
+		return room;
+	/* Twice of what is on the way, as with the other parts. */
+	return room + grow_out(worker, port,
+			       max_u32(want - room, used + want - max),
+			       POOL_OUT_FULL);
+}
+
+/* ---- shrinking ---- */
+
+/* How many frames too many a part of @bound has. */
+static uint32_t excess(const struct worker *worker, uint32_t bound,
+		       uint32_t need, uint32_t floor)
+{
+	const uint32_t batch = batch_of(worker);
+	uint32_t n;
+
+	if (bound <= floor || bound <= need + batch)
+		return 0;
+	n = max_u32((bound - need) / 4 / batch * batch, batch);
+	return min_u32(n, bound - max_u32(floor, need));
+}
+
+/* What arrives while a worker may be away, at the window's rate. */
+static uint32_t away(struct share *share, uint64_t window_ns)
+{
+	uint64_t n = share->n_packets - share->n_window;
+
+	share->n_window = share->n_packets;
+	n = n * AWAY_NS / window_ns;
+	return n > UINT32_MAX / 4 ? UINT32_MAX / 4 : (uint32_t)n;
+}
+
+static uint32_t floor_of(const struct queue *queue, const struct port *port,
+			 const struct pool_parts *parts)
+{
+	return pool_load(queue->port == port ? &parts->tx_per_queue :
+					       &parts->rx_per_queue);
+}
+
+static void look_at_share(struct worker *worker, struct share *share,
+			  struct port *port, uint64_t window_ns)
+{
+	uint32_t rate = away(share, window_ns);
+	uint32_t need = max_u32(share->peak, share->last_peak);
+	uint32_t bound = bound_of(share->queue, share, port);
+	uint32_t floor = floor_of(share->queue, port, &port->pool.floor);
+
+	share->last_peak = share->peak;
+	share->peak = 0;
+	if (rate > bound) {
+		grow(worker, share, port, rate - bound, POOL_RATE);
+		return;
+	}
+	need = max_u32(2 * need, rate);
+	cut(worker, share, port, excess(worker, bound, need, floor),
+	    POOL_IDLE);
+	if (bound_of(share->queue, share, port) > floor)
+		worker->breathing = true;
+}
+
+static void look_at_queue(struct worker *worker, struct queue *queue,
+			  uint64_t window_ns)
+{
+	if (queue->port->kind == PORT_VM)
+		look_at_share(worker, &queue->primary, queue->port, window_ns);
+	for (uint32_t i = 1; i < queue->n_shares; i++)
+		if (queue->shares[i]->counts == queue->shares[i])
+			look_at_share(worker, queue->shares[i],
+				      queue->shares[i]->to, window_ns);
+	queue_settle(queue, &worker->vs->promises);
+}
+
+static void look_at_out(struct worker *worker, struct port *port)
+{
+	struct pool *pool = &port->pool;
+	uint32_t peak = __atomic_exchange_n(&pool->out_peak, 0,
+					    __ATOMIC_RELAXED);
+	uint32_t used = out_used(worker, port);
+	uint32_t need = max_u32(max_u32(peak, pool->out_last), used);
+	uint32_t max = pool_load(&port->out_max);
+	uint32_t floor = pool_load(&pool->floor.out);
+
+	pool->out_last = peak;
+	/* What is on the way is covered, however it came there. */
+	cut_out(worker, port,
+		excess(worker, max, need + need / 4, max_u32(floor, used)),
+		POOL_IDLE);
+	if (pool_load(&port->out_max) > floor)
+		worker->breathing = true;
+}
+
+/* One worker looks after what all may send to. */
+static bool is_keeper(const struct worker *worker, const struct port *port)
+{
+	return port->slot % worker->vs->n_workers == worker->index;
+}
+
+void breathe_window(struct worker *worker, uint64_t now_ns)
+{
+	uint64_t window_ns = now_ns - worker->window_begin_ns;
+
+	if (window_ns < worker->vs->promises.window_ns)
+		return;
+	worker->window_begin_ns = now_ns;
+	worker->breathing = false;
+	for (uint32_t i = 0; i < worker->n_queues; i++)
+		look_at_queue(worker, worker->queues[i], window_ns);
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
+		struct port *port = vswitch_port(worker->vs, i);
+
+		if (port && port->kind == PORT_VM && is_keeper(worker, port))
+			look_at_out(worker, port);
+	}
+}
+
+uint64_t breathe_wait(const struct worker *worker, uint64_t now_ns)
+{
+	uint64_t end = worker->window_begin_ns +
+		       worker->vs->promises.window_ns;
+
+	if (!worker->breathing)
+		return UINT64_MAX;
+	return end > now_ns ? end - now_ns : 1;
+}
+
+/* ---- on request ---- */
+
+/* Calls @fn with each part of @port on this worker's queues. */
+static void each_part(struct worker *worker, struct port *port,
+		      void (*fn)(struct worker *worker, struct share *share,
+				 struct port *port, void *arg),
+		      void *arg)
+{
+	for (uint32_t i = 0; i < worker->n_queues; i++) {
+		struct queue *queue = worker->queues[i];
+
+		if (queue->port == port)
+			fn(worker, &queue->primary, port, arg);
+		for (uint32_t s = 1; s < queue->n_shares; s++)
+			if (queue->shares[s]->to == port &&
+			    queue->shares[s]->counts == queue->shares[s])
+				fn(worker, queue->shares[s], port, arg);
+	}
+}
+
+struct setting {
+	const struct pool_parts *parts;
+	enum pool_reason reason;
+};
+
+static void set_part(struct worker *worker, struct share *share,
+		     struct port *port, void *arg)
+{
+	const struct setting *to = arg;
+	uint32_t want = floor_of(share->queue, port, to->parts);
+	uint32_t bound = bound_of(share->queue, share, port);
+
+	if (bound < want)
+		grow(worker, share, port, want - bound, to->reason);
+	else
+		cut(worker, share, port, bound - want, to->reason);
+	share->peak = 0;
+	share->last_peak = 0;
+}
+
+void breathe_set(struct worker *worker, struct port *port,
+		 const struct pool_parts *parts, enum pool_reason reason)
+{
+	struct setting to = { parts, reason };
+	uint32_t max = pool_load(&port->out_max);
+
+	/* First what becomes less: others of the parts may need it. */
+	if (is_keeper(worker, port) && max > parts->out)
+		cut_out(worker, port,
+			max - max_u32(parts->out,
+				      min_u32(max, out_used(worker, port))),
+			reason);
+	each_part(worker, port, set_part, &to);
+	max = pool_load(&port->out_max);
+	if (is_keeper(worker, port) && max < parts->out)
+		grow_out(worker, port, parts->out - max, reason);
+}
+
+struct trimming {
+	uint32_t want, got;
+	enum pool_reason reason;
+};
+
+static void trim_part(struct worker *worker, struct share *share,
+		      struct port *port, void *arg)
+{
+	struct trimming *trim = arg;
+	uint32_t bound = bound_of(share->queue, share, port);
+	uint32_t keep = floor_of(share->queue, port, &port->pool.least);
+	uint32_t n;
+
+	keep = max_u32(keep, rx_ring_ready(&share->rx));
+	if (bound <= keep || trim->got == trim->want)
+		return;
+	n = min_u32(bound - keep, trim->want - trim->got);
+	cut(worker, share, port, n, trim->reason);
+	trim->got += n;
+}
+
+uint32_t breathe_trim(struct worker *worker, struct port *port, uint32_t want,
+		      enum pool_reason reason)
+{
+	struct trimming trim = { .want = want, .reason = reason };
+	uint32_t max, keep;
+
+	each_part(worker, port, trim_part, &trim);
+	if (!is_keeper(worker, port) || trim.got == want)
+		return trim.got;
+	max = pool_load(&port->out_max);
+	keep = max_u32(pool_load(&port->pool.least.out),
+		       out_used(worker, port));
+	if (max > keep) {
+		uint32_t n = min_u32(max - keep, want - trim.got);
+
+		cut_out(worker, port, n, reason);
+		trim.got += n;
+	}
+	return trim.got;
+}
