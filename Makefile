@@ -202,7 +202,7 @@ DEMO_JOBS = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # Some of them: make check T='net/* unit/test_fdb'
 check:
-	@tests/run.sh $(T)
+	@set -f; tests/run.sh $(T)
 
 # Figures in build/bench/dataplane.json and .svg; see README.md.
 bench: agent tools
