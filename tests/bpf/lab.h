@@ -74,6 +74,7 @@ struct lab {
 	struct dataplane *skel;		/* owned */
 	uint32_t ifindex[LAB_PORTS + 1];
 	int socket_fd;			/* borrowed: a bound AF_XDP socket */
+	struct vm_credit *credits;	/* owned: the map's */
 	bool has_floods;		/* flood is filled: that waits for RCU */
 };
 
@@ -130,6 +131,11 @@ static inline void lab_init(struct lab *lab, struct dataplane *skel)
 	int i;
 
 	*lab = (struct lab){ .skel = skel, .socket_fd = -1 };
+	lab->credits = mmap(NULL, PKT_MAX_XSKS * sizeof(struct vm_credit),
+			    PROT_READ | PROT_WRITE, MAP_SHARED,
+			    bpf_map__fd(skel->maps.vm_credit), 0);
+	if (lab->credits == MAP_FAILED)
+		die("vm_credit");
 	for (i = 1; i <= LAB_PORTS; i++) {
 		snprintf(name, sizeof(name), "p%d", i);
 		lab->ifindex[i] = if_nametoindex(name);
@@ -286,6 +292,23 @@ static inline void lab_set_socket(struct lab *lab, struct bpf_map *map,
 	const uint32_t key = slot * PKT_MAX_QUEUES + LAB_QUEUE;
 
 	map_set(map, &key, &lab->socket_fd);
+}
+
+/* The counts of vm_credit on rows' queue; on the other one there is no room. */
+static inline struct vm_credit *lab_credit(struct lab *lab, uint32_t slot)
+{
+	return &lab->credits[slot * PKT_MAX_QUEUES + LAB_QUEUE];
+}
+
+static inline void lab_set_credit(struct lab *lab, uint32_t slot,
+				  uint32_t handed, int32_t left,
+				  int32_t cap_left)
+{
+	*lab_credit(lab, slot) = (struct vm_credit){
+		.handed = handed,
+		.end = handed + left,
+		.cap_end = handed + cap_left,
+	};
 }
 
 /* Network @vlan's members for the kernel's flood. */

@@ -2,7 +2,8 @@
 /*
  * What the programs must do with packets, in the lab of lab.h. A row is a
  * packet on a port's device, and what becomes of it: the one counter that
- * moves, the target, the bytes and the metadata that leave.
+ * moves, the target, the bytes and the metadata that leave. And what is counted
+ * of VMs' credits: a packet to a VM's socket, and no other.
  */
 #ifndef TESTS_BPF_ROWS_H
 #define TESTS_BPF_ROWS_H
@@ -27,11 +28,22 @@ enum row_state {
 	STRANGE_DEV = 0x400,	/* comes in on add_strange_device()'s */
 };
 
+/* Room for the packets to one VM: after so many there is room for @left by
+ * right, for @cap_left with slack, of which the queue has @slack. No other VM
+ * has any. */
+struct row_credit {
+	uint32_t handed;
+	int32_t left;
+	int32_t cap_left;
+	int32_t slack;
+};
+
 struct row {
 	const char *name;
 	uint8_t from;			/* slot */
 	const char *in;
 	int reason;			/* enum pkt_reason */
+	uint8_t counted;		/* slot that it counts against; 0: from */
 	uint8_t to;			/* enum target_kind */
 	uint16_t to_slot;		/* TO_MEMBERS: network */
 	const char *out;		/* NULL = the same bytes */
@@ -40,6 +52,7 @@ struct row {
 	uint8_t pcp;
 	uint8_t flags;			/* PKT_F_* */
 	uint16_t state;			/* enum row_state */
+	struct row_credit credit;	/* zero: all VMs have room */
 	struct {
 		uint8_t slot;
 		uint8_t set;
@@ -48,6 +61,8 @@ struct row {
 };
 
 #define DROP(why)	.reason = PKT_##why
+#define FULL(slot)	.reason = PKT_pool_full, .counted = slot
+#define CREDIT(...)	.credit = { __VA_ARGS__ }
 #define HOST		.reason = PKT_to_host
 #define DEV(slot, ...)	.reason = PKT_to_kernel, .to = TO_DEV, \
 			.to_slot = slot, ##__VA_ARGS__
@@ -172,6 +187,69 @@ static const struct row rows[] = {
 	  IN_STATE(FOREIGN_META) },
 	{ "to an agent VM, no metadata", 1, "dst=vm4 tag=10 ip4 udp", XVM(6),
 	  IN_STATE(NO_META) },
+	/* ---- uplink: what a VM's pool allows ---- */
+	{ "credit: within it", 1, "dst=vm4 tag=10 ip4 udp",
+	  XVM(6, OUT("dst=vm4 ip4 udp"), META(10, 0, 0)), CREDIT(70, 10, 10) },
+	{ "credit: the last", 1, "dst=vm4 tag=10 ip4 udp",
+	  XVM(6, OUT("dst=vm4 ip4 udp"), META(10, 0, 0)),
+	  CREDIT(70, 1, 1, 9) },
+	{ "credit: used up", 1, "dst=vm4 tag=10 ip4 udp", FULL(6),
+	  CREDIT(70, 0, 0, 9) },
+	{ "credit: less than nothing", 1, "dst=vm4 tag=10 ip4 udp", FULL(6),
+	  CREDIT(70, -30, -30, 9) },
+	{ "credit: out of slack", 1, "dst=vm4 tag=10 ip4 udp",
+	  XVM(6, OUT("dst=vm4 ip4 udp"), META(10, 0, 0)),
+	  CREDIT(70, 0, 5, 9) },
+	{ "credit: far beyond it, out of slack", 1, "dst=vm4 tag=10 ip4 udp",
+	  XVM(6, OUT("dst=vm4 ip4 udp"), META(10, 0, 0)),
+	  CREDIT(70, -20, 1, 1) },
+	{ "credit: slack used up", 1, "dst=vm4 tag=10 ip4 udp", FULL(6),
+	  CREDIT(70, 0, 5, 0) },
+	{ "credit: slack overdrawn", 1, "dst=vm4 tag=10 ip4 udp", FULL(6),
+	  CREDIT(70, 0, 5, -7) },
+	{ "credit: by right, slack used up", 1, "dst=vm4 tag=10 ip4 udp",
+	  XVM(6, OUT("dst=vm4 ip4 udp"), META(10, 0, 0)),
+	  CREDIT(70, 3, 5, -7) },
+	{ "credit: may not grow", 1, "dst=vm4 tag=10 ip4 udp", FULL(6),
+	  CREDIT(70, -1, 0, 9) },
+	{ "credit: before the wrap", 1, "dst=vm4 tag=10 ip4 udp",
+	  XVM(6, OUT("dst=vm4 ip4 udp"), META(10, 0, 0)),
+	  CREDIT(UINT32_MAX - 3, 9, 9) },
+	{ "credit: at the wrap", 1, "dst=vm4 tag=10 ip4 udp",
+	  XVM(6, OUT("dst=vm4 ip4 udp"), META(10, 0, 0)),
+	  CREDIT(UINT32_MAX, 1, 1) },
+	{ "credit: slack at the wrap", 1, "dst=vm4 tag=10 ip4 udp",
+	  XVM(6, OUT("dst=vm4 ip4 udp"), META(10, 0, 0)),
+	  CREDIT(UINT32_MAX, 0, 1, 1) },
+	{ "credit: used up at the wrap", 1, "dst=vm4 tag=10 ip4 udp", FULL(6),
+	  CREDIT(UINT32_MAX, 0, 0, 5) },
+	{ "credit: less than nothing across the wrap", 1,
+	  "dst=vm4 tag=10 ip4 udp", FULL(6), CREDIT(2, -5, -3, 5) },
+	{ "credit: slack overdrawn across the wrap", 1,
+	  "dst=vm4 tag=10 ip4 udp", FULL(6), CREDIT(2, -5, 4, -5) },
+	{ "credit: half of all away", 1, "dst=vm4 tag=10 ip4 udp",
+	  XVM(6, OUT("dst=vm4 ip4 udp"), META(10, 0, 0)),
+	  CREDIT(UINT32_MAX, INT32_MAX, INT32_MAX) },
+	{ "credit: no metadata", 1, "dst=vm4 tag=10 ip4 udp", XVM(6),
+	  IN_STATE(NO_META), CREDIT(70, 0, 1, 1) },
+	{ "credit: no metadata, used up", 1, "dst=vm4 tag=10 ip4 udp", FULL(6),
+	  IN_STATE(NO_META), CREDIT(70, 0, 1, 0) },
+	{ "credit: new source, used up", 1, "src=new tag=10 ip4 udp", FULL(3),
+	  CREDIT(70, 0, 0) },
+	{ "credit: on the other uplink", 2, "dst=vm6 src=wire2 tag=20 ip4 udp",
+	  XVM(8, OUT("dst=vm6 src=wire2 ip4 udp"), META(20, 0, 0)),
+	  CREDIT(70, 0, 1, 1), SET(2, AGENT) },
+	{ "credit: on the other uplink, used up", 2,
+	  "dst=vm6 src=wire2 tag=20 ip4 udp", FULL(8),
+	  CREDIT(70, 0, 1, 0), SET(2, AGENT) },
+	/* That way needs none. */
+	{ "credit: kernel way", 1, "tag=10 ip4 udp", DEV(3, OUT("ip4 udp")),
+	  CREDIT(70, -1, -1) },
+	{ "credit: agent gone", 1, "dst=vm4 tag=10 ip4 udp",
+	  DEV(6, OUT("dst=vm4 ip4 udp")), IN_STATE(GONE), CREDIT(70, -1, -1) },
+	{ "credit: broadcast", 1, "dst=bcast tag=10 arp",
+	  XPORT(1, OUT("dst=bcast arp"), META(10, FLOOD, 0)),
+	  CREDIT(70, -1, -1) },
 	/* ---- uplink: floods and dead ends ---- */
 	{ "broadcast", 1, "dst=bcast tag=10 arp",
 	  XPORT(1, OUT("dst=bcast arp"), META(10, FLOOD, 0)) },

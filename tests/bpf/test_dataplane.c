@@ -73,6 +73,60 @@ static void set_state(struct lab *lab, const struct row *row)
 		lab_clear_targets(lab);
 }
 
+#define ROOM	1000
+
+/* Whose credit the packet would use: of the VM it is for. */
+static uint32_t credit_slot(const struct row *row)
+{
+	return row->counted ? row->counted : row->to_slot;
+}
+
+static bool has_credit(const struct row *row)
+{
+	return row->credit.handed;
+}
+
+static void set_credit(struct lab *lab, const struct row *row)
+{
+	const struct row_credit *c = &row->credit;
+	uint32_t slot;
+
+	for (slot = 1; slot <= LAB_PORTS; slot++) {
+		if (!has_credit(row))
+			lab_set_credit(lab, slot, slot, ROOM, ROOM);
+		else if (slot == row->from)
+			lab_set_credit(lab, slot, c->handed, c->slack,
+				       c->slack);
+		else if (slot == credit_slot(row))
+			lab_set_credit(lab, slot, c->handed, c->left,
+				       c->cap_left);
+		else
+			lab_set_credit(lab, slot, slot, 0, 0);
+	}
+}
+
+/* The VM's count, and the slack's if it had to help, and no other. */
+static void check_credit(const struct row *row, struct lab *lab,
+			 const struct vm_credit *before)
+{
+	uint32_t slot;
+
+	for (slot = 1; slot <= LAB_PORTS; slot++) {
+		const struct vm_credit *was =
+			&before[slot * PKT_MAX_QUEUES + LAB_QUEUE];
+		struct vm_credit want = *was;
+
+		if (row->to == TO_XSK_VM && slot == row->to_slot)
+			want.handed++;
+		if (row->to == TO_XSK_VM && slot == row->from &&
+		    has_credit(row) && row->credit.left <= 0)
+			want.handed++;
+		if (memcmp(lab_credit(lab, slot), &want, sizeof(want)))
+			row_fail("port %u: %u handed over, not %u", slot,
+				 lab_credit(lab, slot)->handed, want.handed);
+	}
+}
+
 static uint32_t expected_verdict(const struct row *row)
 {
 	if (row->reason == PKT_to_host)
@@ -141,6 +195,8 @@ static void check_counters(const struct row *row, struct lab *lab,
 
 	if (row->state & (UNKNOWN_DEV | STRANGE_DEV))
 		from = 0;
+	if (row->counted)
+		from = row->counted;
 	lab_counters(lab, after);
 	for (slot = 0; slot <= LAB_PORTS + 1; slot++) {
 		for (i = 0; i < PKT_N_REASONS; i++) {
@@ -163,6 +219,7 @@ static void check_counters(const struct row *row, struct lab *lab,
 static void run_once(struct lab *lab, const struct row *row)
 {
 	static struct counter before[LAB_PORTS + 2][PKT_N_REASONS];
+	static struct vm_credit credits[PKT_MAX_XSKS];
 	static struct run run;
 	const struct bpf_program *prog =
 		lab_ports[row->from].kind == PORT_UPLINK ?
@@ -185,6 +242,8 @@ static void run_once(struct lab *lab, const struct row *row)
 	memset(run.buf, 0xab, run.meta_len);
 	memcpy(run.buf + run.meta_len, packet.data, packet.len);
 	run.len = run.meta_len + packet.len;
+	set_credit(lab, row);
+	memcpy(credits, lab->credits, sizeof(credits));
 	lab_counters(lab, before);
 	err = run_prog(bpf_program__fd(prog), &run);
 	if (err) {
@@ -195,6 +254,7 @@ static void run_once(struct lab *lab, const struct row *row)
 		row_fail("verdict %u, not %u", run.verdict,
 			 expected_verdict(row));
 	check_counters(row, lab, before, packet.len);
+	check_credit(row, lab, credits);
 	check_bytes(row, &run);
 	check_meta(row, &run);
 	if (row->state & REFRESHED && lab_seen_s(lab, "wire", 10) == LAB_OLD_S)
