@@ -91,7 +91,8 @@ void pool_note(struct pool *pool, struct pool_events *events, uint16_t slot,
 		.time_ns = now_ns(),
 		.slot = slot,
 		.reason = (uint16_t)reason,
-		.from = grown ? to - n : to + n,
+		/* Other parts change at the same time. */
+		.from = grown ? to - min_u32(n, to) : to + n,
 		.to = to,
 	};
 	__atomic_store_n(&events->tail, tail + 1, __ATOMIC_RELEASE);

@@ -124,6 +124,14 @@ static void test_note(void **state)
 	assert_int_equal(event.from, 144);
 	assert_int_equal(event.to, 80);
 	assert_false(pool_next_event(events, &event));
+
+	/* Another part has become smaller meanwhile: the size that it had
+	 * before is not to be known, but is no frames less than none. */
+	pool.size = 10;
+	pool_note(&pool, events, 7, POOL_RX_FULL, 64, true);
+	assert_true(pool_next_event(events, &event));
+	assert_int_equal(event.from, 0);
+	assert_int_equal(event.to, 10);
 	free(events);
 }
 
