@@ -35,6 +35,9 @@ static void usage(FILE *out)
 		"  vm show [VM]            the VMs: state, way, pool, traffic, losses\n"
 		"  port show [PORT]        the ports: device, XDP, what was asked and got\n"
 		"  pool show [PORT]        where all packet buffers are\n"
+		"  pool resize VM --frames N [--max N]\n"
+		"                          have a VM's pool hold so many: packet buffers, or\n"
+		"                          bytes as in 16MiB; and the most it may ever hold\n"
 		"  queue show [PORT]       the AF_XDP queues\n"
 		"  worker show [NUMBER]    the threads that forward\n"
 		"  fdb show [PORT]         the forwarding table\n"
@@ -77,18 +80,91 @@ static bool parse_seconds(const char *text, double *ret_seconds)
 	return true;
 }
 
-/* bypass on, bypass off */
-static bool is_switch(char **words, int n)
+/* What can be asked besides "OBJECT show", and what is particular about it. */
+static const struct verb {
+	const char *object, *verb;
+	const char *who; /* to be asked if no name is given; NULL: none needed */
+	bool takes_sizes;
+	bool takes_all;
+} verbs[] = {
+	{ "bypass", "show", NULL, false, true },
+	{ "bypass", "on", "of which VM?", false, false },
+	{ "bypass", "off", "of which VM?", false, false },
+	{ "counters", "show", NULL, false, true },
+	{ "pool", "show", NULL, false, false },
+	{ "pool", "resize", "of which VM?", true, false },
+	{ "log", "level", NULL, false, false },
+};
+
+/* Any other object, which can be shown only. */
+static const struct verb plain = { "", "show", NULL, false, false };
+
+static int fail_verb(const char *object, const char *word)
 {
-	return n > 1 && !strcmp(words[0], "bypass") &&
-	       (!strcmp(words[1], "on") || !strcmp(words[1], "off"));
+	char what[128] = "there is only show";
+	size_t len = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (!strcmp(verbs[i].object, object))
+			len += (size_t)snprintf(what + len, sizeof(what) - len,
+						"%s %s", len ? "," : "there is",
+						verbs[i].verb);
+	return fail_usage(what, word);
+}
+
+/* Sets *ret_verb to what @object and @word (NULL: there is none) are, NULL if
+ * there is no such object. Returns an exit status. */
+static int find_verb(const char *object, const char *word,
+		     const struct verb **ret_verb)
+{
+	bool known = view_known(object);
+
+	if (!word && known)
+		word = "show";
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		if (strcmp(verbs[i].object, object))
+			continue;
+		known = true;
+		if (!word || strcmp(verbs[i].verb, word))
+			continue;
+		*ret_verb = &verbs[i];
+		return EXIT_OK;
+	}
+	if (!known)
+		return fail_usage("no such command", object);
+	if (!word || strcmp(word, "show"))
+		return fail_verb(object, word ? word : object);
+	*ret_verb = &plain;
+	return EXIT_OK;
+}
+
+/* Whether the options suit the verb. */
+static int check_options(const struct command *command, const struct verb *verb)
+{
+	const struct question *q = &command->question;
+	char word[80];
+
+	if (command->watch_s > 0 && strcmp(q->verb, "show"))
+		return fail_usage("cannot be watched", q->object);
+	if (q->all && !verb->takes_all)
+		return fail_usage("only for counters and bypass", "--all");
+	if (!verb->takes_sizes && (q->frames || q->max)) {
+		snprintf(word, sizeof(word), "--%s %s",
+			 q->frames ? "frames" : "max",
+			 q->frames ? q->frames : q->max);
+		return fail_usage("only for pool resize", word);
+	}
+	if (verb->takes_sizes && !q->frames)
+		return fail_usage("how large? --frames says it", q->verb);
+	return EXIT_OK;
 }
 
 /* The words that are no options: OBJECT VERB [NAME]. */
 static int parse_words(struct command *command, char **words, int n)
 {
 	struct question *q = &command->question;
-	int n_max = 2;
+	const struct verb *verb = &plain;
+	int n_max = 3, status;
 
 	if (!n)
 		return fail_usage("nothing to do", "");
@@ -97,47 +173,31 @@ static int parse_words(struct command *command, char **words, int n)
 		q->object = "agent";
 		q->verb = words[0];
 		n_max = 1;
-	} else if (is_switch(words, n)) {
-		if (n < 3)
-			return fail_usage("of which VM?", words[1]);
-		q->verb = words[1];
-		n_max = 3;
-	} else if (view_known(words[0])) {
-		if (n > 1 && strcmp(words[1], "show"))
-			return fail_usage(
-				strcmp(words[0], "bypass")
-					? "there is only show"
-					: "there are show, on and off",
-				words[1]);
-		q->verb = "show";
-		n_max = 3;
-	} else if (!strcmp(words[0], "log")) {
-		if (n < 2 || strcmp(words[1], "level"))
-			return fail_usage("there is only log level", words[0]);
-		q->verb = words[1];
-		n_max = 3;
 	} else {
-		return fail_usage("no such command", words[0]);
+		status = find_verb(words[0], n > 1 ? words[1] : NULL, &verb);
+		if (status != EXIT_OK)
+			return status;
+		q->verb = verb->verb;
 	}
 	if (n > n_max)
 		return fail_usage("one word too many", words[n_max]);
+	if (verb->who && n < 3)
+		return fail_usage(verb->who, words[1]);
 	q->name = n > 2 ? words[2] : NULL;
-	if (command->watch_s > 0 && strcmp(q->verb, "show"))
-		return fail_usage("cannot be watched", words[0]);
-	if (q->all && strcmp(q->object, "counters") &&
-	    strcmp(q->object, "bypass"))
-		return fail_usage("only for counters and bypass", "--all");
-	return EXIT_OK;
+	return check_options(command, verb);
 }
 
 /* Returns an exit status, or -1 to go on. */
 static int parse_options(struct command *command, int argc, char **argv)
 {
+	enum { OPTION_FRAMES = 256, OPTION_MAX };
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
 		{ "watch", optional_argument, NULL, 'w' },
 		{ "all", no_argument, NULL, 'a' },
 		{ "socket", required_argument, NULL, 's' },
+		{ "frames", required_argument, NULL, OPTION_FRAMES },
+		{ "max", required_argument, NULL, OPTION_MAX },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
@@ -167,6 +227,12 @@ static int parse_options(struct command *command, int argc, char **argv)
 			break;
 		case 's':
 			command->question.socket = optarg;
+			break;
+		case OPTION_FRAMES:
+			command->question.frames = optarg;
+			break;
+		case OPTION_MAX:
+			command->question.max = optarg;
 			break;
 		case 'V':
 			puts("pktctl " PKTAGENT_VERSION);

@@ -71,25 +71,45 @@ static int open_socket(const char *path, char *err, size_t err_size)
 	return fd;
 }
 
-static int send_question(int fd, const struct question *question)
+/* -EILSEQ: it is no UTF-8, and so nothing that the agent could know. */
+static int set_text(json_t *obj, const char *key, const char *text,
+		    const char **ret_bad)
+{
+	if (!text || !json_object_set_new(obj, key, json_string(text)))
+		return 0;
+	*ret_bad = text;
+	return -EILSEQ;
+}
+
+static json_t *make_question(const struct question *question,
+			     const char **ret_bad)
 {
 	json_t *obj = json_object();
+
+	if (set_text(obj, "object", question->object, ret_bad) ||
+	    set_text(obj, "verb", question->verb, ret_bad) ||
+	    set_text(obj, "name", question->name, ret_bad) ||
+	    set_text(obj, "frames", question->frames, ret_bad) ||
+	    set_text(obj, "max", question->max, ret_bad)) {
+		json_decref(obj);
+		return NULL;
+	}
+	if (question->all)
+		json_object_set_new(obj, "all", json_true());
+	return obj;
+}
+
+static int send_question(int fd, const struct question *question,
+			 const char **ret_bad)
+{
+	json_t *obj = make_question(question, ret_bad);
 	_cleanup_free_ char *text = NULL;
 	_cleanup_free_ char *line = NULL;
 	size_t sent = 0, len;
 	ssize_t n;
 
-	json_object_set_new(obj, "object", json_string(question->object));
-	json_object_set_new(obj, "verb", json_string(question->verb));
-	if (question->name)
-		json_object_set_new(obj, "name", json_string(question->name));
-	/* A name that is no UTF-8 could be no name of the agent's. */
-	if (question->name && !json_object_get(obj, "name")) {
-		json_decref(obj);
+	if (!obj)
 		return -EILSEQ;
-	}
-	if (question->all)
-		json_object_set_new(obj, "all", json_true());
 	text = json_dumps(obj, JSON_COMPACT);
 	json_decref(obj);
 	if (!text || asprintf(&line, "%s\n", text) < 0)
@@ -164,18 +184,19 @@ int ask(const struct question *question, json_t **ret_answer, char *err,
 {
 	_cleanup_close_ int fd = open_socket(question->socket, err, err_size);
 	_cleanup_free_ char *line = NULL;
+	const char *bad = "";
 	int ret;
 
 	if (fd < 0)
 		return fd;
-	ret = send_question(fd, question);
+	ret = send_question(fd, question, &bad);
 	/* A server that is full answers before it has read anything. */
 	if (!ret || ret == -EPIPE || ret == -ECONNRESET)
 		ret = read_line(fd, &line);
 	if (!ret)
 		return parse_answer(line, ret_answer, err, err_size);
 	if (ret == -EILSEQ)
-		snprintf(err, err_size, "%s: not UTF-8", question->name);
+		snprintf(err, err_size, "%s: not UTF-8", bad);
 	else if (ret == -EAGAIN)
 		snprintf(
 			err, err_size,

@@ -14,7 +14,9 @@ struct question {
 	const char *socket;	/* path */
 	const char *object;
 	const char *verb;
-	const char *name;	/* NULL = none */
+	const char *name;	/* NULL = none, as with the next two */
+	const char *frames;	/* sizes, which the agent reads: it knows how */
+	const char *max;	/* large a frame is */
 	bool all;
 };
 

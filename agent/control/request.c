@@ -10,23 +10,12 @@
 #include "base/base.h"
 #include "base/log.h"
 #include "control/bypass.h"
-#include "control/request.h"
+#include "control/request_private.h"
 #include "control/status.h"
-#include "control/status_list.h"
-
-/* A request being answered. */
-struct request {
-	const struct request_env *env;
-	const struct request_peer *peer;
-	struct status_query query; /* points into the parsed line */
-	const char *verb;
-	char *data; /* owned: of the answer, as JSON */
-	char err[1024];
-};
 
 /* ---- what can be asked ---- */
 
-static int refuse(struct request *req, const char *what)
+int request_refuse(struct request *req, const char *what)
 {
 	const char *group = req->env->group;
 
@@ -38,16 +27,14 @@ static int refuse(struct request *req, const char *what)
 	return -EPERM;
 }
 
-/* Makes @obj, which is given up, the answer's data. */
-static int answer_with(struct request *req, json_t *obj)
+int request_answer_with(struct request *req, json_t *obj)
 {
 	req->data = json_dumps(obj, JSON_COMPACT);
 	json_decref(obj);
 	return 0;
 }
 
-/* {@key: @text} */
-static json_t *one_text(const char *key, const char *text)
+json_t *request_one_text(const char *key, const char *text)
 {
 	json_t *obj = json_object();
 
@@ -63,7 +50,8 @@ static int do_show(struct request *req)
 
 static int do_version(struct request *req)
 {
-	return answer_with(req, status_version(req->env->agent, now_ns()));
+	return request_answer_with(req,
+				   status_version(req->env->agent, now_ns()));
 }
 
 static int do_reload(struct request *req)
@@ -72,13 +60,13 @@ static int do_reload(struct request *req)
 	int ret;
 
 	if (!req->peer->may_command)
-		return refuse(req, "reload");
+		return request_refuse(req, "reload");
 	log_info("reload asked for by user %u, process %d",
 		 (unsigned int)req->peer->uid, (int)req->peer->pid);
 	ret = hooks->reload(hooks->arg, req->err, sizeof(req->err));
 	if (ret)
 		return ret;
-	return answer_with(req, one_text("summary", req->err));
+	return request_answer_with(req, request_one_text("summary", req->err));
 }
 
 static int do_level(struct request *req)
@@ -96,14 +84,15 @@ static int do_level(struct request *req)
 			return -EINVAL;
 		}
 		if (!req->peer->may_command)
-			return refuse(req, "setting the log level");
+			return request_refuse(req, "setting the log level");
 		log_set_level((enum log_level)level);
 		log_info("log level set to %s by user %u, process %d",
 			 log_level_name((enum log_level)level),
 			 (unsigned int)req->peer->uid, (int)req->peer->pid);
 	}
-	return answer_with(req,
-			   one_text("level", log_level_name(log_get_level())));
+	return request_answer_with(
+		req,
+		request_one_text("level", log_level_name(log_get_level())));
 }
 
 /* "on" or "off": the VM's packets may pass the switch by, or not. */
@@ -120,7 +109,7 @@ static int do_bypass(struct request *req)
 		return -EINVAL;
 	}
 	if (!req->peer->may_command)
-		return refuse(req, "switching the bypass");
+		return request_refuse(req, "switching the bypass");
 	port = agent_find_port(req->env->agent, name);
 	ret = port ? bypass_hold(req->env->agent, port,
 				 !strcmp(req->verb, "off"))
@@ -140,49 +129,66 @@ static int do_bypass(struct request *req)
 		 strcmp(req->verb, "off")
 			 ? "the rules of bypass hold again"
 			 : "all its packets go through the switch");
-	return answer_with(req, one_text("summary", text));
+	return request_answer_with(req, request_one_text("summary", text));
 }
 
 static const struct verb {
 	const char *object;
 	const char *verb;
 	bool takes_name;
+	bool takes_sizes; /* frames and max */
 	int (*run)(struct request *req);
 } verbs[] = {
-	{ "agent", "version", false, do_version },
-	{ "agent", "reload", false, do_reload },
-	{ "log", "level", true, do_level },
-	{ "bypass", "on", true, do_bypass },
-	{ "bypass", "off", true, do_bypass },
+	{ "agent", "version", false, false, do_version },
+	{ "agent", "reload", false, false, do_reload },
+	{ "log", "level", true, false, do_level },
+	{ "bypass", "on", true, false, do_bypass },
+	{ "bypass", "off", true, false, do_bypass },
+	{ "pool", "resize", true, true, request_pool_resize },
 };
 
-static int dispatch(struct request *req)
+static const struct verb *find_verb(const char *object, const char *verb,
+				    bool *ret_known)
 {
-	const char *object = req->query.object;
-	bool known = status_known(object);
-
-	if (known && !strcmp(req->verb, "show"))
-		return do_show(req);
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
 		if (strcmp(object, verbs[i].object))
 			continue;
-		known = true;
-		if (strcmp(req->verb, verbs[i].verb))
-			continue;
-		if (!req->query.name || verbs[i].takes_name)
-			return verbs[i].run(req);
-		snprintf(req->err, sizeof(req->err), "%s %s takes no name",
-			 object, req->verb);
-		return -EINVAL;
+		*ret_known = true;
+		if (!strcmp(verb, verbs[i].verb))
+			return &verbs[i];
 	}
-	if (known)
-		snprintf(req->err, sizeof(req->err),
-			 "%.64s: %s does not know that", req->verb, object);
-	else
+	return NULL;
+}
+
+static int dispatch(struct request *req)
+{
+	static const struct verb show = { "", "show", true, false, do_show };
+	const char *object = req->query.object;
+	bool known = status_known(object);
+	const struct verb *verb =
+		known && !strcmp(req->verb, "show")
+			? &show
+			: find_verb(object, req->verb, &known);
+
+	if (!verb && !known)
 		snprintf(
 			req->err, sizeof(req->err),
 			"%.64s: no such object; there are vm, port, pool, queue, worker, fdb, bypass, counters, agent and log",
 			object);
+	else if (!verb)
+		snprintf(req->err, sizeof(req->err),
+			 "%.64s: %s does not know that", req->verb, object);
+	else if (req->query.name && !verb->takes_name)
+		snprintf(req->err, sizeof(req->err), "%s %s takes no name",
+			 object, req->verb);
+	else if ((req->frames || req->max) && !verb->takes_sizes)
+		snprintf(req->err, sizeof(req->err),
+			 "--%s: %.64s: %s %s takes no sizes; pool resize does",
+			 req->frames ? "frames" : "max",
+			 req->frames ? req->frames : req->max, object,
+			 req->verb);
+	else
+		return verb->run(req);
 	return -EINVAL;
 }
 
@@ -201,10 +207,14 @@ static int read_member(struct request *req, const char *key,
 		req->verb = text;
 	else if (!strcmp(key, "name") && text)
 		req->query.name = text;
+	else if (!strcmp(key, "frames") && text)
+		req->frames = text;
+	else if (!strcmp(key, "max") && text)
+		req->max = text;
 	else {
 		snprintf(
 			req->err, sizeof(req->err),
-			"%.64s: wrong member; there are object, verb and name (strings) and all (true or false)",
+			"%.64s: wrong member; there are object, verb, name, frames and max (strings) and all (true or false)",
 			key);
 		return -EINVAL;
 	}

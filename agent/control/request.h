@@ -12,16 +12,18 @@
  *	fdb, counters		show	a port		anybody
  *	bypass			show	a VM		anybody
  *	bypass			on, off	a VM		who may command
+ *	pool			resize	a VM		who may command
  *	worker			show	its number	anybody
  *	agent			version			anybody
  *	agent			reload			who may command
  *	log			level			anybody
  *	log			level	a level		who may command
  *
- * "name" may be left out, but for bypass on and off; "counters" and "bypass
- * show" also know "all":true. time_ns is CLOCK_MONOTONIC, so that rates can be
- * computed from two answers, and started_ns the agent's start by the same
- * clock. Control thread.
+ * "name" may be left out, but for bypass on and off and pool resize; "counters"
+ * and "bypass show" also know "all":true. "pool resize" takes sizes as base/size.h
+ * reads them, "frames":"4096", and if the maximum is to change "max":"64MiB".
+ * time_ns is CLOCK_MONOTONIC, so that rates can be computed from two answers,
+ * and started_ns the agent's start by the same clock. Control thread.
  */
 #ifndef CONTROL_REQUEST_H
 #define CONTROL_REQUEST_H

@@ -28,6 +28,7 @@
 
 #include "base/base.h"
 #include "base/log.h"
+#include "control/pools.h"
 #include "control/server.h"
 #include "fake.h"
 
@@ -43,6 +44,9 @@
 struct env {
 	struct agent agent;
 	struct config config;
+	struct config_uplink uplink;
+	struct config_vm vm;
+	struct port ports[2];
 	struct server *server;
 	int n_reloads;
 	int reload_result;
@@ -74,8 +78,9 @@ static int open_server(struct env *env)
 
 static int setup_closed(void **state)
 {
-	struct env *env = calloc(1, sizeof(*env));
+	struct env *env = aligned_alloc(CACHE_LINE, sizeof(*env));
 
+	memset(env, 0, sizeof(*env));
 	rcu_register_thread();
 	log_set_level(LOG_LEVEL_ERROR);
 	snprintf(env->dir, sizeof(env->dir), "/tmp/test_server.XXXXXX");
@@ -308,6 +313,16 @@ static void test_errors(void **state)
 		    "x: no such VM"),
 		ROW("{\"object\":\"vm\",\"verb\":\"off\",\"name\":\"x\"}",
 		    "off: vm does not know that"),
+		ROW("{\"object\":\"bypass\",\"verb\":\"on\",\"name\":\"x\","
+		    "\"frames\":\"64\"}",
+		    "--frames: 64: bypass on takes no sizes; pool resize does"),
+		ROW("{\"object\":\"pool\",\"verb\":\"show\",\"max\":\"1MiB\"}",
+		    "--max: 1MiB: pool show takes no sizes; pool resize does"),
+		ROW("{\"object\":\"pool\",\"verb\":\"resize\",\"name\":\"x\","
+		    "\"frames\":64}",
+		    "frames: wrong member; there are object, verb"),
+		ROW("{\"object\":\"pool\",\"verb\":\"size\"}",
+		    "size: pool does not know that"),
 		ROW("{\"object\":\"log\",\"verb\":\"level\",\"name\":\"loud\"}",
 		    "loud: no such log level; there are error, warning"),
 		/* NUL, and what is no UTF-8 */
@@ -331,6 +346,82 @@ static void test_errors(void **state)
 	/* The connection is as good as before. */
 	json_decref(ask(env, fd, VERSION, strlen(VERSION), NULL));
 	assert_int_equal(env->n_reloads, 0);
+	close(fd);
+}
+
+/* An uplink and a VM that is down, whose pool may be from 64 to 256. */
+static void add_ports(struct env *env)
+{
+	static const char *const names[] = { "wan", "web1" };
+
+	env->vm.pool.min = 64;
+	env->vm.pool.max = 256;
+	for (uint16_t i = 0; i < 2; i++) {
+		struct port *port = &env->ports[i];
+
+		strcpy(port->name, names[i]);
+		port->slot = i + 1;
+		port->kind = i ? PORT_VM : PORT_UPLINK;
+		port->uplink_config = i ? NULL : &env->uplink;
+		port->vm_config = i ? &env->vm : NULL;
+		port->vlan = 100;
+		env->agent.ports[i + 1] = port;
+	}
+	env->agent.vs.arena.n_frames = 4096;
+	env->agent.vs.arena.frame_size = 2048;
+	pools_begin(&env->agent, &env->ports[1]);
+}
+
+static void test_resize(void **state)
+{
+	static const struct {
+		const char *rest; /* of the request */
+		const char *error;
+		uint32_t asked, max;
+	} rows[] = {
+		{ "", "pool resize needs a VM", 64, 256 },
+		{ ",\"name\":\"web1\"", "pool resize needs --frames", 64, 256 },
+		{ ",\"name\":\"x\",\"frames\":\"64\"",
+		  "x: no such VM; pktctl vm show lists them", 64, 256 },
+		{ ",\"name\":\"wan\",\"frames\":\"64\"",
+		  "wan: an uplink has no pool of its own", 64, 256 },
+		{ ",\"name\":\"web1\",\"frames\":\"lots\"",
+		  "--frames: lots: must be a number of frames from 1, or bytes with KiB, MiB or GiB (a frame has 2048 bytes)",
+		  64, 256 },
+		{ ",\"name\":\"web1\",\"frames\":\"-1\"", "--frames: -1: must",
+		  64, 256 },
+		{ ",\"name\":\"web1\",\"frames\":\"0\"", "--frames: 0: must",
+		  64, 256 },
+		{ ",\"name\":\"web1\",\"frames\":\"99999999999999999999\"",
+		  "--frames: 99999999999999999999: must", 64, 256 },
+		{ ",\"name\":\"web1\",\"frames\":\"64\",\"max\":\"0\"",
+		  "--max: 0: must be", 64, 256 },
+		{ ",\"name\":\"web1\",\"frames\":\"1MiB\"",
+		  "--frames: 512: must be from 64 to 256", 64, 256 },
+		{ ",\"name\":\"web1\",\"frames\":\"63\"",
+		  "--frames: 63: must be from 64 to 256", 64, 256 },
+		{ ",\"name\":\"web1\",\"frames\":\"64\",\"max\":\"4097\"",
+		  "--max: 4097: must be from 64 (the pool's minimum) to 4096",
+		  64, 256 },
+		{ ",\"name\":\"web1\",\"frames\":\"200\"", NULL, 200, 256 },
+		{ ",\"name\":\"web1\",\"frames\":\"1MiB\",\"max\":\"2MiB\"",
+		  NULL, 512, 1024 },
+	};
+	struct env *env = *state;
+	const struct pool *pool = &env->ports[1].pool;
+	int fd = client_open(env);
+	char text[200];
+
+	add_ports(env);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		int len = snprintf(text, sizeof(text),
+				   "{\"object\":\"pool\",\"verb\":\"resize\"%s}\n",
+				   rows[i].rest);
+
+		json_decref(ask(env, fd, text, (size_t)len, rows[i].error));
+		assert_int_equal(pool->asked, rows[i].asked);
+		assert_int_equal(pool->max, rows[i].max);
+	}
 	close(fd);
 }
 
@@ -538,14 +629,16 @@ static void test_other_user(void **state)
 		"{\"object\":\"log\",\"verb\":\"level\",\"name\":\"debug\"}\n";
 	static const char off[] =
 		"{\"object\":\"bypass\",\"verb\":\"off\",\"name\":\"x\"}\n";
+	static const char resize[] =
+		"{\"object\":\"pool\",\"verb\":\"resize\",\"name\":\"web1\",\"frames\":\"200\"}\n";
 	struct env *env = *state;
 	char answers[4096], requests[512];
 
 	if (!is_root())
 		skip();
 	assert_return_code(chmod(env->config.control_path, 0666), errno);
-	snprintf(requests, sizeof(requests), "%s%s%s%s%s", SHOW_VM, LEVEL,
-		 RELOAD, off, set);
+	snprintf(requests, sizeof(requests), "%s%s%s%s%s%s", SHOW_VM, LEVEL,
+		 RELOAD, off, set, resize);
 	answers_for(env, OTHER_UID, requests, answers, sizeof(answers));
 	assert_non_null(strstr(answers, "\"data\":[]"));
 	assert_non_null(strstr(answers, "\"level\":\"error\""));
@@ -558,6 +651,8 @@ static void test_other_user(void **state)
 	assert_non_null(strstr(
 		answers,
 		"\"switching the bypass: not permitted for user 65534;"));
+	assert_non_null(strstr(
+		answers, "\"resizing a pool: not permitted for user 65534;"));
 	assert_int_equal(env->n_reloads, 0);
 	assert_int_equal(log_get_level(), LOG_LEVEL_ERROR);
 }
@@ -899,6 +994,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_objects),
 		TEST(test_errors),
+		TEST(test_resize),
 		TEST(test_error_cut),
 		TEST(test_nesting),
 		TEST(test_partial_lines),
