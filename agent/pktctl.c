@@ -38,6 +38,7 @@ static void usage(FILE *out)
 		"  pool resize VM --frames N [--max N]\n"
 		"                          have a VM's pool hold so many: packet buffers, or\n"
 		"                          bytes as in 16MiB; and the most it may ever hold\n"
+		"  pool log [VM]           how the pools grew and shrank, and why\n"
 		"  queue show [PORT]       the AF_XDP queues\n"
 		"  worker show [NUMBER]    the threads that forward\n"
 		"  fdb show [PORT]         the forwarding table\n"
@@ -51,7 +52,7 @@ static void usage(FILE *out)
 		"  -j, --json              print the answer's data as JSON\n"
 		"  -w, --watch [SECONDS]   repeat with rates, every second or so often\n"
 		"  -a, --all               counters: also those that are zero; bypass: also\n"
-		"                          pairs that no rule names\n"
+		"                          pairs that no rule names; pool log: all there is\n"
 		"  -s, --socket SOCKET     the agent's control socket (default: $PKTCTL_SOCKET,\n"
 		"                          or " DEFAULT_SOCKET ")\n"
 		"  -V, --version           print this program's version\n"
@@ -93,6 +94,7 @@ static const struct verb {
 	{ "counters", "show", NULL, false, true },
 	{ "pool", "show", NULL, false, false },
 	{ "pool", "resize", "of which VM?", true, false },
+	{ "pool", "log", NULL, false, true },
 	{ "log", "level", NULL, false, false },
 };
 
@@ -147,7 +149,8 @@ static int check_options(const struct command *command, const struct verb *verb)
 	if (command->watch_s > 0 && strcmp(q->verb, "show"))
 		return fail_usage("cannot be watched", q->object);
 	if (q->all && !verb->takes_all)
-		return fail_usage("only for counters and bypass", "--all");
+		return fail_usage("only for counters, bypass and pool log",
+				  "--all");
 	if (!verb->takes_sizes && (q->frames || q->max)) {
 		snprintf(word, sizeof(word), "--%s %s",
 			 q->frames ? "frames" : "max",
@@ -271,6 +274,8 @@ static void print_answer(const struct command *command, const json_t *answer,
 		putchar('\n');
 	} else if (!strcmp(q->verb, "show")) {
 		view_show(&view, q->object);
+	} else if (!strcmp(q->object, "pool") && !strcmp(q->verb, "log")) {
+		view_pool_log(&view);
 	} else if (!strcmp(q->verb, "version")) {
 		puts("pktctl " PKTAGENT_VERSION);
 		view_version(&view);

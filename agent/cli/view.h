@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The agent's answers for people. view.c has what all views share, and the
- * table of views; view_ports.c, view_frames.c and view_vhost.c have the views
- * themselves.
+ * table of views; view_ports.c, view_frames.c, view_pools.c and view_vhost.c have the
+ * views themselves.
  *
  * An answer that lacks a member, or has another type there, is shown with a
  * zero or nothing: an older or newer agent is no reason to fail.
@@ -30,6 +30,8 @@ struct view {
 bool view_known(const char *object);
 /* Prints what "OBJECT show" answered. */
 void view_show(const struct view *view, const char *object);
+/* Prints what "pool log" answered. */
+void view_pool_log(const struct view *view);
 /* Prints what "version" answered. */
 void view_version(const struct view *view);
 

@@ -145,6 +145,7 @@ static const struct verb {
 	{ "bypass", "on", true, false, do_bypass },
 	{ "bypass", "off", true, false, do_bypass },
 	{ "pool", "resize", true, true, request_pool_resize },
+	{ "pool", "log", true, false, request_pool_log },
 };
 
 static const struct verb *find_verb(const char *object, const char *verb,
@@ -266,8 +267,9 @@ static char *success(const struct request *req, uint64_t now)
 
 	if (asprintf(&line,
 		     "{\"ok\":true,\"time_ns\":%" PRIu64
-		     ",\"started_ns\":%" PRIu64 ",\"data\":%s}\n",
-		     now, req->env->agent->started_ns, req->data) < 0)
+		     ",\"started_ns\":%" PRIu64 ",%s\"data\":%s}\n",
+		     now, req->env->agent->started_ns, req->beside,
+		     req->data) < 0)
 		return NULL;
 	return line;
 }

@@ -13,15 +13,18 @@
  *	bypass			show	a VM		anybody
  *	bypass			on, off	a VM		who may command
  *	pool			resize	a VM		who may command
+ *	pool			log	a VM		anybody
  *	worker			show	its number	anybody
  *	agent			version			anybody
  *	agent			reload			who may command
  *	log			level			anybody
  *	log			level	a level		who may command
  *
- * "name" may be left out, but for bypass on and off and pool resize; "counters"
- * and "bypass show" also know "all":true. "pool resize" takes sizes as base/size.h
- * reads them, "frames":"4096", and if the maximum is to change "max":"64MiB".
+ * "name" may be left out, but for bypass on and off and pool resize; "counters",
+ * "bypass show" and "pool log" also know "all":true. "pool resize" takes sizes as
+ * base/size.h reads them, "frames":"4096", and if the maximum is to change
+ * "max":"64MiB". "pool log" says beside its data how many "earlier" changes it
+ * has not told, how many are "forgotten", and how many were "lost".
  * time_ns is CLOCK_MONOTONIC, so that rates can be computed from two answers,
  * and started_ns the agent's start by the same clock. Control thread.
  */

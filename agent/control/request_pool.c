@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Requests that concern pools: see request.h and pools.h. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/base.h"
 #include "base/log.h"
 #include "base/size.h"
 #include "control/pools.h"
 #include "control/request_private.h"
+#include "control/status.h"
+
+#define LOG_SHORT 40 /* changes told if not all are asked for */
 
 /* The VM that is named. 0 or -EINVAL with the error in @req. */
 static int find_vm(struct request *req, struct port **ret_port)
@@ -78,4 +84,43 @@ int request_pool_resize(struct request *req)
 	log_info("%s; resized by user %u, process %d", text,
 		 (unsigned int)req->peer->uid, (int)req->peer->pid);
 	return request_answer_with(req, request_one_text("summary", text));
+}
+
+/* Whether the log knows @name, which need be no VM's any more. */
+static bool is_logged(const struct pools_log *log, const char *name)
+{
+	for (uint32_t i = 0; i < POOLS_LOG_SIZE && i < log->n; i++)
+		if (!strcmp(log->entries[i].port, name))
+			return true;
+	return false;
+}
+
+int request_pool_log(struct request *req)
+{
+	const struct pools_log *log = req->env->agent->pools_log;
+	const char *name = req->query.name;
+	uint64_t n_forgotten;
+	uint32_t n_earlier;
+	struct port *port;
+	size_t len;
+	FILE *out;
+
+	pools_collect(req->env->agent);
+	if (name && !is_logged(log, name) && find_vm(req, &port))
+		return -EINVAL;
+	out = open_memstream(&req->data, &len);
+	if (!out)
+		return 0;
+	n_earlier = status_pool_log(
+		out, log, name, req->query.all ? POOLS_LOG_SIZE : LOG_SHORT);
+	if (ferror(out) | fclose(out)) {
+		free(req->data);
+		req->data = NULL;
+	}
+	n_forgotten = log->n > POOLS_LOG_SIZE ? log->n - POOLS_LOG_SIZE : 0;
+	snprintf(req->beside, sizeof(req->beside),
+		 "\"earlier\":%u,\"forgotten\":%" PRIu64 ",\"lost\":%" PRIu64
+		 ",",
+		 n_earlier, n_forgotten, log->n_lost);
+	return 0;
 }

@@ -16,6 +16,8 @@ struct request {
 	const char *verb;
 	const char *frames, *max;	 /* sizes as text; NULL = none */
 	char *data;			 /* owned: of the answer, as JSON */
+	char beside[128];		 /* members beside data, as JSON with a
+					  * comma at the end; or "" */
 	char err[1024];
 };
 
@@ -31,5 +33,6 @@ json_t *request_one_text(const char *key, const char *text);
 /* The verbs of "pool", besides show. 0, or a negative errno with the error in
  * @req. */
 int request_pool_resize(struct request *req);
+int request_pool_log(struct request *req);
 
 #endif

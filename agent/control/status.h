@@ -29,6 +29,12 @@ json_t *status_hugepages(const struct agent *agent);
 /* The account of all frames, and of one port's. */
 json_t *status_arena(const struct snapshot *snap);
 json_t *status_pool(const struct snapshot_port *sp);
+/*
+ * The last @n_max changes of pools, or of the pool of @vm, written as text: there
+ * may be 4096. Returns how many earlier ones there are in the log.
+ */
+uint32_t status_pool_log(FILE *out, const struct pools_log *log, const char *vm,
+			 uint32_t n_max);
 json_t *status_queue(const struct queue *queue);
 json_t *status_worker(const struct worker *worker);
 /* An entry of the forwarding table, written as text: of these there may be

@@ -18,6 +18,7 @@
 
 #include "base/base.h"
 #include "base/log.h"
+#include "control/pools.h"
 #include "control/server.h"
 #include "switching/worker.h"
 
@@ -27,6 +28,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct agent agent;
 static struct config config;
 static struct worker worker;
+static struct pools_log pools_log = {
+	.entries = { { 1700000000123456789, "web1", POOL_RX_HIGH, 64, 128 } },
+	.n = 1,
+};
 static struct server *server;
 static char dir[] = "/tmp/fuzz_server.XXXXXX";
 
@@ -74,6 +79,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	require(!fdb_set(agent.vs.fdb, &key, 1, FDB_F_STATIC, 0));
 	agent.vs.workers[0] = &worker;
 	agent.vs.n_workers = 1;
+	agent.vs.arena.frame_size = 4096;
+	agent.pools_log = &pools_log;
 	require(!server_open(&agent, &hooks, &server, err, sizeof(err)));
 	atexit(clean_up);
 	return 0;

@@ -30,7 +30,7 @@
 #include "base/log.h"
 #include "control/pools.h"
 #include "control/server.h"
-#include "fake.h"
+#include "switching/worker.h"
 
 #define IDLE_MS	  60000
 #define SHORT_MS  300
@@ -92,6 +92,7 @@ static int setup_closed(void **state)
 	env->agent.config = &env->config;
 	env->agent.started_ns = now_ns();
 	env->agent.vs.fdb = fdb_new();
+	env->agent.pools_log = calloc(1, sizeof(*env->agent.pools_log));
 	*state = env;
 	return 0;
 }
@@ -109,6 +110,7 @@ static int teardown(void **state)
 	unlink(env->config.control_path);
 	rmdir(env->dir);
 	fdb_free(env->agent.vs.fdb);
+	free(env->agent.pools_log);
 	free(env);
 	rcu_unregister_thread();
 	return 0;
@@ -144,7 +146,7 @@ static void client_send(int fd, const char *text, size_t len)
 /* The next line that the server sends, without its newline; NULL at the end. */
 static const char *client_line(const struct env *env, int fd)
 {
-	static char line[65536];
+	static char line[1 << 20];
 	size_t len = 0;
 
 	for (int tries = 0; tries < 1000;) {
@@ -422,6 +424,142 @@ static void test_resize(void **state)
 		assert_int_equal(pool->asked, rows[i].asked);
 		assert_int_equal(pool->max, rows[i].max);
 	}
+	close(fd);
+}
+
+/* Fills the log with @n changes, each third of "gone" and the others of "web1":
+ * number i from i to i + 64 frames, at i milliseconds. */
+static void fill_log(struct env *env, uint32_t n)
+{
+	struct pools_log *log = env->agent.pools_log;
+
+	log->n = 0;
+	for (uint64_t i = 0; i < n; i++) {
+		struct pools_entry *entry =
+			&log->entries[log->n++ % POOLS_LOG_SIZE];
+
+		*entry = (struct pools_entry){ .time_ns = i * NS_PER_MS,
+					       .reason = POOL_RX_HIGH,
+					       .from = (uint32_t)i,
+					       .to = (uint32_t)i + 64 };
+		strcpy(entry->port, i % 3 ? "web1" : "gone");
+	}
+}
+
+/* The changes in @data are those from @first to @last, in order. */
+static void assert_entries(const json_t *data, uint32_t first, uint32_t last)
+{
+	size_t n = json_array_size(data);
+
+	for (size_t i = 0; i < n; i++) {
+		const json_t *entry = json_array_get(data, i);
+		json_int_t from =
+			json_integer_value(json_object_get(entry, "from"));
+		double time = json_real_value(json_object_get(entry, "time"));
+
+		if (i == 0)
+			assert_int_equal(from, first);
+		if (i == n - 1)
+			assert_int_equal(from, last);
+		assert_true(from >= (json_int_t)(first + i) && from <= last);
+		assert_int_equal((json_int_t)(time * 1000 + 0.5), from);
+		assert_string_equal(
+			json_string_value(json_object_get(entry, "vm")),
+			from % 3 ? "web1" : "gone");
+	}
+}
+
+/* Which of them come, and what is said of the others. */
+static void test_pool_log(void **state)
+{
+	static const struct {
+		uint32_t n_logged;
+		const char *rest; /* of the request */
+		size_t n;
+		uint32_t first, last; /* from where */
+		json_int_t earlier, forgotten;
+	} rows[] = {
+		{ 0, "", 0, 0, 0, 0, 0 },
+		{ 3, "", 3, 0, 2, 0, 0 },
+		{ 40, "", 40, 0, 39, 0, 0 },
+		{ 41, "", 40, 1, 40, 1, 0 },
+		{ 41, ",\"all\":true", 41, 0, 40, 0, 0 },
+		{ 300, ",\"name\":\"gone\"", 40, 180, 297, 60, 0 },
+		{ 300, ",\"name\":\"web1\",\"all\":true", 200, 1, 299, 0, 0 },
+		{ 4096, ",\"all\":true", 4096, 0, 4095, 0, 0 },
+		{ 5000, ",\"all\":true", 4096, 904, 4999, 0, 904 },
+		{ 5000, "", 40, 4960, 4999, 4056, 904 },
+	};
+	struct worker worker = { .pool_events.n_lost = 7 };
+	struct env *env = *state;
+	int fd = client_open(env);
+	json_t *answer, *data;
+	char text[200];
+
+	add_ports(env);
+	env->agent.vs.workers[0] = &worker;
+	env->agent.vs.n_workers = 1;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		int len = snprintf(text, sizeof(text),
+				   "{\"object\":\"pool\",\"verb\":\"log\"%s}\n",
+				   rows[i].rest);
+
+		fill_log(env, rows[i].n_logged);
+		client_send(fd, text, (size_t)len);
+		answer = client_answer(env, fd);
+		data = json_object_get(answer, "data");
+		assert_int_equal(json_array_size(data), rows[i].n);
+		assert_entries(data, rows[i].first, rows[i].last);
+		assert_int_equal(json_integer_value(json_object_get(
+					 answer, "earlier")),
+				 rows[i].earlier);
+		assert_int_equal(json_integer_value(json_object_get(
+					 answer, "forgotten")),
+				 rows[i].forgotten);
+		assert_int_equal(
+			json_integer_value(json_object_get(answer, "lost")),
+			7);
+		json_decref(answer);
+	}
+	close(fd);
+}
+
+/* What a worker has just logged is told; a VM that has nothing in the log is
+ * known, others are not. */
+static void test_pool_log_now(void **state)
+{
+	static const char log[] =
+		"{\"object\":\"pool\",\"verb\":\"log\",\"name\":\"web1\"}\n";
+	static const char no_vm[] =
+		"{\"object\":\"pool\",\"verb\":\"log\",\"name\":\"web2\"}\n";
+	static const char uplink[] =
+		"{\"object\":\"pool\",\"verb\":\"log\",\"name\":\"wan\"}\n";
+	struct worker worker = { 0 };
+	struct env *env = *state;
+	int fd = client_open(env);
+	json_t *data;
+	char *text;
+
+	add_ports(env);
+	env->agent.vs.workers[0] = &worker;
+	env->agent.vs.n_workers = 1;
+	ask(env, fd, no_vm, strlen(no_vm), "web2: no such VM; pktctl");
+	ask(env, fd, uplink, strlen(uplink), "wan: an uplink has no pool");
+	data = ask(env, fd, log, strlen(log), NULL);
+	assert_int_equal(json_array_size(data), 0);
+	json_decref(data);
+	env->ports[1].pool.size = 192;
+	pool_note(&env->ports[1].pool, &worker.pool_events, 2, POOL_RX_FULL, 64,
+		  true);
+	data = ask(env, fd, log, strlen(log), NULL);
+	assert_int_equal(json_array_size(data), 1);
+	json_object_del(json_array_get(data, 0), "time");
+	text = json_dumps(data, JSON_COMPACT);
+	assert_string_equal(
+		text,
+		"[{\"vm\":\"web1\",\"from\":128,\"to\":192,\"reason\":\"rx_full\"}]");
+	free(text);
+	json_decref(data);
 	close(fd);
 }
 
@@ -995,6 +1133,8 @@ int main(void)
 		TEST(test_objects),
 		TEST(test_errors),
 		TEST(test_resize),
+		TEST(test_pool_log),
+		TEST(test_pool_log_now),
 		TEST(test_error_cut),
 		TEST(test_nesting),
 		TEST(test_partial_lines),

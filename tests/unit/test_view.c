@@ -389,6 +389,44 @@ static void test_pools(void **state)
 		"4096 bytes each, small pages (asked: auto): no free 2-MiB pages\n");
 }
 
+static void assert_log(const char *answer, const char *expected)
+{
+	json_t *json = json_loads(answer, 0, NULL);
+	const struct view view = { .answer = json, .out = print_to() };
+
+	assert_non_null(json);
+	view_pool_log(&view);
+	assert_printed(view.out, expected);
+	json_decref(json);
+}
+
+static void test_pool_log(void **state)
+{
+	(void)state;
+	setenv("TZ", "UTC-1", 1);
+	assert_log(
+		"{\"earlier\":12,\"forgotten\":904,\"lost\":3,\"data\":["
+		"{\"time\":1700000000.009,\"vm\":\"web1\",\"from\":64,"
+		"\"to\":128,\"reason\":\"rx_high\"},"
+		"{\"time\":1700000059.999,\"vm\":\"\\u001b\",\"from\":4096,"
+		"\"to\":64,\"reason\":\"idle\"}]}",
+		"TIME                     VM    FROM   TO  REASON\n"
+		"2023-11-14 23:13:20.009  web1    64  128  rx_high\n"
+		"2023-11-14 23:14:19.999  ?     4096   64  idle\n"
+		"12 earlier ones are there: -a\n"
+		"904 older ones are no longer there\n"
+		"3 were lost, because too many came at once\n");
+	assert_log("{\"earlier\":0,\"forgotten\":0,\"lost\":0,\"data\":[]}",
+		   "no pool has changed its size\n");
+	/* Another agent's. */
+	assert_log("{\"data\":[{\"time\":1e300},{\"time\":-1},7]}",
+		   "TIME                     VM  FROM  TO  REASON\n"
+		   "1970-01-01 01:00:00.000         0   0  \n"
+		   "1970-01-01 01:00:00.000         0   0  \n"
+		   "1970-01-01 01:00:00.000         0   0  \n");
+	unsetenv("TZ");
+}
+
 static void test_queues(void **state)
 {
 	struct fake *fake = *state;
@@ -550,7 +588,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_count), TEST(test_rate),     TEST(test_duration),
 		TEST(test_table), TEST(test_vms),      TEST(test_ports),
-		TEST(test_pools), TEST(test_queues),   TEST(test_workers),
+		TEST(test_pools), TEST(test_pool_log), TEST(test_queues),   TEST(test_workers),
 		TEST(test_fdb),	  TEST(test_counters), TEST(test_no_rate),
 		TEST(test_vhost), TEST(test_bypass),   TEST(test_strange),
 	};
