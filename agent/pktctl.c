@@ -5,9 +5,12 @@
  */
 #include <errno.h>
 #include <getopt.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +20,7 @@
 #include "version.h"
 
 #define DEFAULT_SOCKET "/run/pktagent/control.sock"
+#define DEFAULT_WIDTH  80 /* of what is no terminal */
 #define CLEAR_SCREEN   "\033[H\033[2J"
 
 enum { EXIT_OK = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
@@ -50,7 +54,8 @@ static void usage(FILE *out)
 		"  version                 of this program and of the agent\n"
 		"\n"
 		"  -j, --json              print the answer's data as JSON\n"
-		"  -w, --watch [SECONDS]   repeat with rates, every second or so often\n"
+		"  -w, --watch [SECONDS]   repeat with rates, every second or so often; pool\n"
+		"                          show: a bar for each VM\n"
 		"  -a, --all               counters: also those that are zero; bypass: also\n"
 		"                          pairs that no rule names; pool log: all there is\n"
 		"  -s, --socket SOCKET     the agent's control socket (default: $PKTCTL_SOCKET,\n"
@@ -254,6 +259,15 @@ static int parse_options(struct command *command, int argc, char **argv)
 
 /* ---- printing ---- */
 
+static uint32_t terminal_width(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || !size.ws_col)
+		return DEFAULT_WIDTH;
+	return size.ws_col;
+}
+
 static void print_answer(const struct command *command, const json_t *answer,
 			 const json_t *before)
 {
@@ -263,6 +277,8 @@ static void print_answer(const struct command *command, const json_t *answer,
 		.answer = answer,
 		.before = before,
 		.rates = command->watch_s > 0,
+		.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8"),
+		.width = terminal_width(),
 		.color = isatty(STDOUT_FILENO) && !getenv("NO_COLOR"),
 		.out = stdout,
 	};
@@ -355,6 +371,8 @@ int main(int argc, char **argv)
 	struct command command = { 0 };
 	int status;
 
+	/* Which characters the terminal has. */
+	setlocale(LC_CTYPE, "");
 	command.question.socket = getenv("PKTCTL_SOCKET");
 	if (!command.question.socket || !command.question.socket[0])
 		command.question.socket = DEFAULT_SOCKET;

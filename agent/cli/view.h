@@ -23,6 +23,8 @@ struct view {
 	const json_t *before;	/* borrowed: the answer before; NULL = none */
 	bool rates;		/* show rates and not totals */
 	bool color;
+	bool utf8;		/* what is printed may be that */
+	uint32_t width;		/* columns of the terminal */
 	FILE *out;		/* borrowed */
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Pools, queues and workers for people: see view.h. */
+/* Queues and workers for people: see view.h. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -22,64 +22,6 @@ static void cell_of(struct table *t, const json_t *obj, const char *used,
 {
 	table_cell(t, "%" PRIu64 "/%" PRIu64, view_number(obj, used),
 		   view_number(obj, limit));
-}
-
-/* ---- pool ---- */
-
-/* The account of all frames, as an equation. */
-static void print_account(const struct view *view, const json_t *arena)
-{
-	const char *why = view_string(arena, "hugepages.why");
-	json_int_t missing = json_integer_value(view_member(arena, "missing"));
-	struct table t = { 0 };
-
-	table_note(&t,
-		   "%" PRIu64 " frames = %" PRIu64 " host + %" PRIu64
-		   " caches + %" PRIu64 " queues + %" PRIu64 " out",
-		   view_number(arena, "total"), view_number(arena, "host"),
-		   view_number(arena, "caches"), view_number(arena, "queues"),
-		   view_number(arena, "out"));
-	if (view_bool(arena, "adds_up"))
-		table_note(&t, "adds up: no frame is missing");
-	else
-		table_note(&t, "DOES NOT ADD UP: %lld missing",
-			   (long long)missing);
-	table_note(&t, "%" PRIu64 " bytes each, %s pages (asked: %s)%s%s",
-		   view_number(arena, "frame_bytes"),
-		   view_bool(arena, "hugepages.got") ? "2-MiB" : "small",
-		   view_string(arena, "hugepages.asked"), why[0] ? ": " : "",
-		   why);
-	table_print(&t, view->out, false);
-	table_done(&t);
-}
-
-void view_pools(const struct view *view)
-{
-	/* clang-format off */
-	static const char *const titles[] = {
-		"PORT", "KIND", "SIZE", "POSTED", "RX USED/LIMIT",
-		"OUT USED/MAX", NULL,
-	};
-	/* clang-format on */
-	const json_t *data = json_object_get(view->answer, "data");
-	const json_t *ports = json_object_get(data, "ports");
-	struct table t = { 0 };
-
-	table_columns(&t, titles, 2);
-	for (size_t i = 0; i < json_array_size(ports); i++) {
-		const json_t *pool = json_array_get(ports, i);
-
-		table_row(&t);
-		table_cell(&t, "%s", view_string(pool, "port"));
-		table_cell(&t, "%s", view_string(pool, "kind"));
-		table_cell(&t, "%" PRIu64, view_number(pool, "size"));
-		table_cell(&t, "%" PRIu64, view_number(pool, "posted"));
-		cell_of(&t, pool, "rx_used", "rx_limit");
-		cell_of(&t, pool, "out_used", "out_max");
-	}
-	table_print(&t, view->out, view->color);
-	table_done(&t);
-	print_account(view, json_object_get(data, "arena"));
 }
 
 /* ---- queue ---- */

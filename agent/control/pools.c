@@ -17,6 +17,9 @@
 /* Spare frames below which idle pools shrink faster than they would. */
 #define LOW_PART	16
 
+/* Times that a sum is read which does not come out. */
+#define COUNT_TRIES	64
+
 static void set(uint32_t *value, uint32_t to)
 {
 	__atomic_store_n(value, to, __ATOMIC_RELAXED);
@@ -445,6 +448,41 @@ void pools_tick(struct agent *agent)
 	pools_balance(agent);
 	raise_caps(agent);
 	pools_collect(agent);
+}
+
+/* ---- account ---- */
+
+static int64_t read_account(const struct agent *agent,
+			    struct pools_account *account)
+{
+	account->queues = account->out = account->minimums = 0;
+	account->spare = promises_spare(&agent->vs.promises);
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
+		const struct port *port = agent->ports[i];
+
+		if (!port)
+			continue;
+		for (uint32_t q = 0; q < port->n_queues; q++)
+			account->queues += pool_load(&port->queues[q]->granted);
+		account->out += pool_load(&port->out_max);
+		account->minimums += port->pool.reserved;
+	}
+	return account->total - account->spare - account->queues -
+	       account->out - account->minimums - account->reserve;
+}
+
+void pools_count(const struct agent *agent, struct pools_account *ret_account)
+{
+	struct pools_account account = {
+		.total = agent->vs.arena.n_frames,
+		.reserve = agent->config->reserve,
+	};
+	int tries = 0;
+
+	do
+		account.missing = read_account(agent, &account);
+	while (account.missing && ++tries < COUNT_TRIES);
+	*ret_account = account;
 }
 
 /* ---- log ---- */

@@ -34,6 +34,21 @@ struct pools_log {
 	uint64_t n_lost;	/* that the workers had no room for */
 };
 
+/* The sum in ports/pool.h: what all frames are promised for. */
+struct pools_account {
+	uint32_t total;
+	int64_t spare;		/* to nobody; below 0: minimums are not covered */
+	uint32_t queues;	/* posted, or received and not read */
+	uint32_t out;		/* on their way out of ports */
+	uint32_t minimums;	/* reserved for parts of pools that are not open */
+	uint32_t reserve;	/* memory.reserve */
+	int64_t missing;	/* 0 if they add up; else total less the sum */
+};
+
+/* Reads it. Workers move promises meanwhile, so a sum that does not come out is
+ * read again, but not for ever: what is missing then may be on its way. */
+void pools_count(const struct agent *agent, struct pools_account *ret_account);
+
 /* A VM's pool, from its configuration; its minimum is reserved. */
 void pools_begin(struct agent *agent, struct port *port);
 /* And no longer; nothing of it is open. */

@@ -68,8 +68,10 @@ int snapshot_take(struct agent *agent, const struct port *only,
 		return -ENOMEM;
 	snap->agent = agent;
 	snap->now_ns = now_ns();
-	if (what & SNAPSHOT_FRAMES)
+	if (what & SNAPSHOT_FRAMES) {
 		agent_count_frames(agent, &snap->frames);
+		pools_count(agent, &snap->promises);
+	}
 	if (n && what & SNAPSHOT_LINKS)
 		sock = link_stats_open();
 	for (uint32_t i = 0; i < PKT_MAX_PORTS && !ret; i++) {

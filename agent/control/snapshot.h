@@ -16,6 +16,7 @@
 
 #include "base/linkstats.h"
 #include "control/agent.h"
+#include "control/pools.h"
 #include "vhost/session.h"
 
 /* What to read besides what is in memory anyway. */
@@ -69,6 +70,7 @@ struct snapshot {
 	const struct agent *agent;	/* borrowed */
 	uint64_t now_ns;		/* CLOCK_MONOTONIC */
 	struct agent_frames frames;
+	struct pools_account promises;	/* with the frames */
 	uint32_t n_ports;
 	struct snapshot_port ports[];	/* by slot */
 };

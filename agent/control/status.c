@@ -279,49 +279,6 @@ json_t *status_hugepages(const struct agent *agent)
 	return obj;
 }
 
-/* ---- pool ---- */
-
-json_t *status_arena(const struct snapshot *snap)
-{
-	const struct agent_frames *f = &snap->frames;
-	uint64_t sum = (uint64_t)f->host + f->caches + f->queues + f->out;
-	json_t *obj = json_object();
-
-	set_number(obj, "total", f->total);
-	set_number(obj, "host", f->host);
-	set_number(obj, "caches", f->caches);
-	set_number(obj, "queues", f->queues);
-	set_number(obj, "out", f->out);
-	set_bool(obj, "adds_up", sum == f->total);
-	set(obj, "missing",
-	    json_integer((json_int_t)f->total - (json_int_t)sum));
-	set_number(obj, "frame_bytes", snap->agent->vs.arena.frame_size);
-	set(obj, "hugepages", status_hugepages(snap->agent));
-	return obj;
-}
-
-json_t *status_pool(const struct snapshot_port *sp)
-{
-	const struct agent_pool *pool = &sp->pool;
-	json_t *obj = json_object();
-
-	set_text(obj, "port", sp->port->name);
-	set_text(obj, "kind", sp->port->kind == PORT_UPLINK ? "uplink" : "vm");
-	set_number(obj, "size", pool->size);
-	set_number(obj, "used", pool->used);
-	set_number(obj, "min", pool->min);
-	set_number(obj, "max", pool->max);
-	set_number(obj, "asked", pool->asked);
-	set_number(obj, "posted", pool->posted);
-	set_number(obj, "posted_max", pool->posted_max);
-	set_number(obj, "posted_used", pool->posted_used);
-	set_number(obj, "rx_limit", pool->rx_limit);
-	set_number(obj, "rx_used", pool->rx_used);
-	set_number(obj, "out_max", pool->out_max);
-	set_number(obj, "out_used", pool->out_used);
-	return obj;
-}
-
 /* ---- queue ---- */
 
 static json_t *share(const struct share *s)

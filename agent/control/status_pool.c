@@ -7,6 +7,92 @@
 #include "control/pools.h"
 #include "control/status.h"
 
+/* What another thread writes, read once. */
+#define racy(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
+
+static void set(json_t *obj, const char *key, json_t *value)
+{
+	json_object_set_new_nocheck(obj, key, value);
+}
+
+static void set_number(json_t *obj, const char *key, uint64_t n)
+{
+	set(obj, key, json_integer((json_int_t)n));
+}
+
+/* ---- sizes ---- */
+
+static json_t *promises(const struct pools_account *account)
+{
+	json_t *obj = json_object();
+
+	set(obj, "spare", json_integer((json_int_t)account->spare));
+	set_number(obj, "queues", account->queues);
+	set_number(obj, "out", account->out);
+	set_number(obj, "minimums", account->minimums);
+	set_number(obj, "reserve", account->reserve);
+	set(obj, "adds_up", json_boolean(!account->missing));
+	set(obj, "missing", json_integer((json_int_t)account->missing));
+	return obj;
+}
+
+/* How often it changed its size, by reason. */
+static json_t *resizes(const struct pool *pool)
+{
+	json_t *obj = json_object();
+
+	for (int i = 0; i < POOL_N_REASONS; i++)
+		set_number(obj, pool_reason_name((enum pool_reason)i),
+			   racy(pool->n_resizes[i]));
+	return obj;
+}
+
+json_t *status_arena(const struct snapshot *snap)
+{
+	const struct agent_frames *f = &snap->frames;
+	uint64_t sum = (uint64_t)f->host + f->caches + f->queues + f->out;
+	json_t *obj = json_object();
+
+	set_number(obj, "total", f->total);
+	set_number(obj, "host", f->host);
+	set_number(obj, "caches", f->caches);
+	set_number(obj, "queues", f->queues);
+	set_number(obj, "out", f->out);
+	set(obj, "adds_up", json_boolean(sum == f->total));
+	set(obj, "missing",
+	    json_integer((json_int_t)f->total - (json_int_t)sum));
+	set_number(obj, "frame_bytes", snap->agent->vs.arena.frame_size);
+	set(obj, "hugepages", status_hugepages(snap->agent));
+	set(obj, "promises", promises(&snap->promises));
+	return obj;
+}
+
+json_t *status_pool(const struct snapshot_port *sp)
+{
+	const bool vm = sp->port->kind == PORT_VM;
+	const struct agent_pool *pool = &sp->pool;
+	json_t *obj = json_object();
+
+	set(obj, "port", status_text(sp->port->name));
+	set(obj, "kind", json_string(vm ? "vm" : "uplink"));
+	set_number(obj, "size", pool->size);
+	set_number(obj, "used", pool->used);
+	set_number(obj, "min", pool->min);
+	set_number(obj, "max", pool->max);
+	set_number(obj, "asked", pool->asked);
+	set_number(obj, "posted", pool->posted);
+	set_number(obj, "posted_max", pool->posted_max);
+	set_number(obj, "posted_used", pool->posted_used);
+	set_number(obj, "rx_limit", pool->rx_limit);
+	set_number(obj, "rx_used", pool->rx_used);
+	set_number(obj, "out_max", pool->out_max);
+	set_number(obj, "out_used", pool->out_used);
+	set(obj, "resizes", vm ? resizes(&sp->port->pool) : json_null());
+	set_number(obj, "grown", racy(sp->port->pool.n_grown));
+	set_number(obj, "shrunk", racy(sp->port->pool.n_shrunk));
+	return obj;
+}
+
 /* ---- log ---- */
 
 static bool is_of(const struct pools_entry *entry, const char *vm)

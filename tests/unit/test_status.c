@@ -359,17 +359,78 @@ static void test_hugepages(void **state)
 static void test_pool(void **state)
 {
 	struct fake *fake = *state;
+	struct pool *pool = &fake->ports[1].pool;
 
+	pool->n_resizes[POOL_START] = 1;
+	pool->n_resizes[POOL_RX_HIGH] = 20;
+	pool->n_resizes[POOL_PRESSURE] = 3;
+	pool->n_grown = 4096;
+	pool->n_shrunk = 2112;
 	assert_json(status_pool(&fake->snap->ports[1]),
 		    "{'port':'web1','kind':'vm','size':2048,'used':15,"
 		    "'min':256,'max':4096,'asked':300,'posted':500,"
 		    "'posted_max':512,'posted_used':3,"
-		    "'rx_limit':1024,'rx_used':7,'out_max':512,'out_used':5}");
+		    "'rx_limit':1024,'rx_used':7,'out_max':512,'out_used':5,"
+		    "'resizes':{'start':1,'gone':0,'rx_high':20,'rx_full':0,"
+		    "'fill_low':0,'fill_empty':0,'out_full':0,'rate':0,"
+		    "'idle':0,'request':0,'reload':0,'reclaim':0,'host_low':0,"
+		    "'pressure':3},'grown':4096,'shrunk':2112}");
 	assert_json(status_arena(fake->snap),
 		    "{'total':65536,'host':60000,'caches':128,'queues':5400,"
 		    "'out':8,'adds_up':true,'missing':0,'frame_bytes':4096,"
 		    "'hugepages':{'asked':'auto','got':false,"
-		    "'why':'no free 2-MiB pages'}}");
+		    "'why':'no free 2-MiB pages'},"
+		    "'promises':{'spare':54000,'queues':8000,'out':2000,"
+		    "'minimums':512,'reserve':1024,'adds_up':true,"
+		    "'missing':0}}");
+}
+
+/* An uplink has no pool that could change. */
+static void test_pool_uplink(void **state)
+{
+	struct fake *fake = *state;
+	json_t *pool = status_pool(&fake->snap->ports[0]);
+
+	assert_string_equal(json_string_value(json_object_get(pool, "kind")),
+			    "uplink");
+	assert_true(json_is_null(json_object_get(pool, "resizes")));
+	json_decref(pool);
+}
+
+/* The promises of all queues and ports, and one too few. */
+static void test_promises(void **state)
+{
+	struct fake *fake = *state;
+	struct agent *agent = &fake->agent;
+	struct pools_account account;
+	json_t *arena;
+
+	agent->vs.arena.n_frames = 65536;
+	agent->vs.promises.spare = -7;
+	fake->config.reserve = 1000;
+	for (uint32_t i = 0; i < 3; i++) {
+		fake->queues[i].granted = 10000 * (i + 1);
+		fake->ports[i].out_max = 100 * (i + 1);
+	}
+	fake->ports[1].pool.reserved = 30;
+	fake->ports[2].pool.reserved = 65536 + 7 - 61630;
+	pools_count(agent, &account);
+	assert_int_equal(account.total, 65536);
+	assert_int_equal(account.spare, -7);
+	assert_int_equal(account.queues, 60000);
+	assert_int_equal(account.out, 600);
+	assert_int_equal(account.minimums, 30 + 65536 + 7 - 61630);
+	assert_int_equal(account.reserve, 1000);
+	assert_int_equal(account.missing, 0);
+	fake->queues[2].granted--;
+	pools_count(agent, &account);
+	assert_int_equal(account.missing, 1);
+	fake->snap->promises = account;
+	arena = status_arena(fake->snap);
+	assert_json(json_incref(json_object_get(arena, "promises")),
+		    "{'spare':-7,'queues':59999,'out':600,'minimums':3943,"
+		    "'reserve':1000,'adds_up':false,'missing':1}");
+	json_decref(arena);
 }
 
 static void test_arena_wrong(void **state)
@@ -610,7 +671,8 @@ int main(void)
 		TEST(test_bypass),	 TEST(test_list_bypass),
 		TEST(test_port),	 TEST(test_port_nulls),
 		TEST(test_no_carrier),	 TEST(test_hugepages),
-		TEST(test_pool),	 TEST(test_arena_wrong),
+		TEST(test_pool),	 TEST(test_pool_uplink),
+		TEST(test_promises),	 TEST(test_arena_wrong),
 		TEST(test_queue),	 TEST(test_worker),
 		TEST(test_fdb_entry),	 TEST(test_counter),
 		TEST(test_bad_utf8),	 TEST(test_reasons),

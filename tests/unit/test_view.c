@@ -363,30 +363,144 @@ static void test_ports(void **state)
 		"web1  vm      up            0      0         0      0        0\n");
 }
 
-static void test_pools(void **state)
+static json_t *pools_answer(struct fake *fake, json_t *ports)
 {
-	struct fake *fake = *state;
 	json_t *data = json_object();
 
 	json_object_set_new(data, "arena", status_arena(fake->snap));
-	json_object_set_new(data, "ports",
-			    array_of(status_pool(&fake->snap->ports[1]), NULL));
+	json_object_set_new(data, "ports", ports);
+	return answer(2000, data);
+}
+
+static void test_pools(void **state)
+{
+	struct fake *fake = *state;
+	struct snapshot_port *sp = fake->snap->ports;
+
+	fake->ports[1].pool.n_resizes[POOL_RX_HIGH] = 12;
+	fake->ports[1].pool.n_resizes[POOL_PRESSURE] = 3;
 	assert_view(
-		"pool", answer(2000, data), NULL,
-		"PORT  KIND  SIZE  POSTED  RX USED/LIMIT  OUT USED/MAX\n"
-		"web1  vm    2048     500         7/1024         5/512\n"
+		"pool",
+		pools_answer(fake,
+			     array_of(status_pool(&sp[0]), status_pool(&sp[1]))),
+		NULL,
+		"PORT  KIND    SIZE  USED  MIN   MAX  POSTED USED/NOW/MAX  RX USED/LIMIT  OUT USED/MAX  RESIZES\n"
+		"wan   uplink  2048    15  256  4096            3/500/512         7/1024         5/512        -\n"
+		"web1  vm      2048    15  256  4096            3/500/512         7/1024         5/512       15\n"
 		"65536 frames = 60000 host + 128 caches + 5400 queues + 8 out\n"
 		"adds up: no frame is missing\n"
+		"65536 frames = 54000 spare + promised: 8000 queues + 2000 out + 512 minimums + 1024 reserve\n"
+		"adds up: no frame is promised twice\n"
 		"4096 bytes each, small pages (asked: auto): no free 2-MiB pages\n");
 	fake->snap->frames.out = 6;
-	data = json_object();
-	json_object_set_new(data, "arena", status_arena(fake->snap));
+	fake->snap->promises.spare = -64;
+	fake->snap->promises.missing = -3;
 	assert_view(
-		"pool", answer(2000, data), NULL,
-		"PORT  KIND  SIZE  POSTED  RX USED/LIMIT  OUT USED/MAX\n"
+		"pool", pools_answer(fake, json_array()), NULL,
+		"PORT  KIND  SIZE  USED  MIN  MAX  POSTED USED/NOW/MAX  RX USED/LIMIT  OUT USED/MAX  RESIZES\n"
 		"65536 frames = 60000 host + 128 caches + 5400 queues + 6 out\n"
 		"DOES NOT ADD UP: 2 missing\n"
+		"65536 frames = -64 spare + promised: 8000 queues + 2000 out + 512 minimums + 1024 reserve\n"
+		"DOES NOT ADD UP: -3 missing, or on their way between two of them\n"
 		"4096 bytes each, small pages (asked: auto): no free 2-MiB pages\n");
+}
+
+/* The bars of @fake's ports on a terminal of @width columns. */
+static void assert_bars(struct fake *fake, uint32_t width, bool utf8,
+			const char *expected)
+{
+	struct snapshot_port *sp = fake->snap->ports;
+	json_t *json = pools_answer(
+		fake, array_of(status_pool(&sp[1]), status_pool(&sp[2])));
+	const struct view view = { .answer = json,
+				   .rates = true,
+				   .utf8 = utf8,
+				   .width = width,
+				   .out = print_to() };
+
+	json_array_append_new(json_object_get(json_object_get(json, "data"),
+					      "ports"),
+			      status_pool(&sp[0]));
+	view_show(&view, "pool");
+	assert_printed(view.out, expected);
+	json_decref(json);
+}
+
+/* A cell is for what is there, however little; only what is full looks so; lines
+ * are as long as the terminal is wide, and the uplink has none. */
+static void test_bars(void **state)
+{
+	static const struct {
+		uint32_t used, size, min, max;
+		const char *bar; /* of 20 cells, and the mark */
+	} rows[] = {
+		{ 412, 1216, 64, 4096, "[#|##===..............]" },
+		{ 0, 64, 64, 4096, "[=|...................]" },
+		{ 1, 64, 64, 4096, "[#|...................]" },
+		{ 64, 128, 64, 128, "[##########|==========]" },
+		{ 128, 128, 128, 128, "[####################|]" },
+		{ 127, 128, 128, 128, "[###################=|]" },
+		{ 4095, 4095, 4095, 4096, "[###################|.]" },
+		{ 0, 0, 64, 4096, "[.|...................]" },
+		/* The maximum has just been lowered. */
+		{ 50, 100, 10, 50, "[##|########==========]" },
+		/* An agent that has not decided yet. */
+		{ 0, 0, 0, 0, "[|....................]" },
+	};
+	struct fake *fake = *state;
+	struct agent_pool *pool = &fake->snap->ports[1].pool;
+	char text[512];
+
+	strcpy(fake->ports[2].name, "d\xc3\xbc");
+	fake->snap->ports[2].pool =
+		(struct agent_pool){ .size = 64, .min = 64, .max = 1024 };
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		pool->used = rows[i].used;
+		pool->size = rows[i].size;
+		pool->min = rows[i].min;
+		pool->max = rows[i].max;
+		snprintf(text, sizeof(text),
+			 "web1  %s  used %4u, size %4u, min %4u, max %4u\n"
+			 "d??   [==|..................]  used    0, size   64, min   64, max 1024\n"
+			 "# used  = free  . up to the maximum  | minimum\n"
+			 "65536 frames: promised 11536, spare 54000\n",
+			 rows[i].bar, rows[i].used, rows[i].size, rows[i].min,
+			 rows[i].max);
+		assert_bars(fake, 71, false, text);
+	}
+}
+
+static void test_bars_utf8(void **state)
+{
+	struct fake *fake = *state;
+
+	assert_bars(
+		fake, 65, true,
+		"web1  [█│▒▒▒▒▒▒·······]  used   15, size 2048, min  256, max 4096\n"
+		"db1   [█│▒▒▒▒▒▒·······]  used   15, size 2048, min  256, max 4096\n"
+		"█ used  ▒ free  · up to the maximum  │ minimum\n"
+		"65536 frames: promised 11536, spare 54000\n");
+}
+
+static void test_bars_narrow(void **state)
+{
+	struct fake *fake = *state;
+
+	assert_bars(fake, 30, false,
+		    "web1  used   15, size 2048, min  256, max 4096\n"
+		    "[#=|============.............]\n"
+		    "db1   used   15, size 2048, min  256, max 4096\n"
+		    "[#=|============.............]\n"
+		    "# used  = free  . up to the maximum  | minimum\n"
+		    "65536 frames: promised 11536, spare 54000\n");
+	/* No width at all. */
+	assert_bars(fake, 0, false,
+		    "web1  used   15, size 2048, min  256, max 4096\n"
+		    "[#|====.....]\n"
+		    "db1   used   15, size 2048, min  256, max 4096\n"
+		    "[#|====.....]\n"
+		    "# used  = free  . up to the maximum  | minimum\n"
+		    "65536 frames: promised 11536, spare 54000\n");
 }
 
 static void assert_log(const char *answer, const char *expected)
@@ -586,11 +700,16 @@ static void test_strange(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_count), TEST(test_rate),     TEST(test_duration),
-		TEST(test_table), TEST(test_vms),      TEST(test_ports),
-		TEST(test_pools), TEST(test_pool_log), TEST(test_queues),   TEST(test_workers),
-		TEST(test_fdb),	  TEST(test_counters), TEST(test_no_rate),
-		TEST(test_vhost), TEST(test_bypass),   TEST(test_strange),
+		TEST(test_count),	TEST(test_rate),
+		TEST(test_duration),	TEST(test_table),
+		TEST(test_vms),		TEST(test_ports),
+		TEST(test_pools),	TEST(test_bars),
+		TEST(test_bars_utf8),	TEST(test_bars_narrow),
+		TEST(test_pool_log),	TEST(test_queues),
+		TEST(test_workers),	TEST(test_fdb),
+		TEST(test_counters),	TEST(test_no_rate),
+		TEST(test_vhost),	TEST(test_bypass),
+		TEST(test_strange),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
