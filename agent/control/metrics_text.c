@@ -8,22 +8,18 @@
 #include <stdlib.h>
 
 #include "base/base.h"
-#include "control/metrics_text.h"
+#include "control/metrics_text_private.h"
 #include "switching/worker.h"
 #include "version.h"
 
-/* What another thread writes, read once. */
-#define racy(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)
-
-static void family(FILE *out, const char *name, const char *type,
-		   const char *help)
+void metrics_text_family(FILE *out, const char *name, const char *type,
+			 const char *help)
 {
 	fprintf(out, "# HELP pktagent_%s %s\n# TYPE pktagent_%s %s\n", name,
 		help, name, type);
 }
 
-/* A label's value: backslash, quote and newline are escaped. */
-static void put_label(FILE *out, const char *value)
+void metrics_text_label(FILE *out, const char *value)
 {
 	for (; *value; value++) {
 		if (*value == '\n') {
@@ -37,10 +33,10 @@ static void put_label(FILE *out, const char *value)
 	}
 }
 
-static void single(FILE *out, const char *name, const char *type,
-		   const char *help, uint64_t value)
+void metrics_text_single(FILE *out, const char *name, const char *type,
+			 const char *help, uint64_t value)
 {
-	family(out, name, type, help);
+	metrics_text_family(out, name, type, help);
 	fprintf(out, "pktagent_%s %" PRIu64 "\n", name, value);
 }
 
@@ -50,69 +46,52 @@ static void put_agent(FILE *out, const struct snapshot *snap)
 {
 	const struct agent *agent = snap->agent;
 
-	family(out, "build_info", "gauge", "The agent's version; always 1.");
+	metrics_text_family(out, "build_info", "gauge",
+			    "The agent's version; always 1.");
 	fputs("pktagent_build_info{version=\"", out);
-	put_label(out, PKTAGENT_VERSION);
+	metrics_text_label(out, PKTAGENT_VERSION);
 	fputs("\"} 1\n", out);
-	family(out, "uptime_seconds", "gauge", "Time since the agent's start.");
+	metrics_text_family(out, "uptime_seconds", "gauge",
+			    "Time since the agent's start.");
 	fprintf(out, "pktagent_uptime_seconds %.3f\n",
 		(double)(snap->now_ns - agent->started_ns) / NS_PER_SEC);
-	single(out, "ready", "gauge",
-	       "1 once all ports have been tried after the start.",
-	       agent->ready);
-	single(out, "reloads_total", "counter",
-	       "Configurations taken over while running.", agent->n_reloads);
-	single(out, "reload_failures_total", "counter",
-	       "Configurations that were refused while running.",
-	       agent->n_reload_failures);
-}
-
-static void put_memory(FILE *out, const struct snapshot *snap)
-{
-	const struct agent_frames *f = &snap->frames;
-	const struct arena *arena = &snap->agent->vs.arena;
-
-	family(out, "memory_frames", "gauge",
-	       "Packet buffers by where they are: host (free), caches (workers' own), queues (posted or received), out (being sent).");
-	fprintf(out,
-		"pktagent_memory_frames{place=\"host\"} %u\n"
-		"pktagent_memory_frames{place=\"caches\"} %u\n"
-		"pktagent_memory_frames{place=\"queues\"} %u\n"
-		"pktagent_memory_frames{place=\"out\"} %u\n",
-		f->host, f->caches, f->queues, f->out);
-	single(out, "memory_limit_frames", "gauge",
-	       "Packet buffers in all; the places add up to it.", f->total);
-	single(out, "memory_frame_size_bytes", "gauge",
-	       "Size of one packet buffer.", arena->frame_size);
-	single(out, "memory_hugepages", "gauge",
-	       "1 if packet buffers are in 2-MiB pages.", arena->huge);
+	metrics_text_single(out, "ready", "gauge",
+			    "1 once all ports have been tried after the start.",
+			    agent->ready);
+	metrics_text_single(out, "reloads_total", "counter",
+			    "Configurations taken over while running.",
+			    agent->n_reloads);
+	metrics_text_single(out, "reload_failures_total", "counter",
+			    "Configurations that were refused while running.",
+			    agent->n_reload_failures);
 }
 
 /* ---- ports ---- */
 
-static void put_port(FILE *out, const char *name, const struct port *port,
-		     uint64_t value)
+void metrics_text_port(FILE *out, const char *name, const struct port *port,
+		       uint64_t value)
 {
 	fprintf(out, "pktagent_%s{port=\"", name);
-	put_label(out, port->name);
+	metrics_text_label(out, port->name);
 	fprintf(out, "\"} %" PRIu64 "\n", value);
 }
 
 static void put_port_info(FILE *out, const struct snapshot *snap)
 {
-	family(out, "port_info", "gauge",
-	       "What a port is: kind, device, driver, XDP mode, way in force; always 1.");
+	metrics_text_family(
+		out, "port_info", "gauge",
+		"What a port is: kind, device, driver, XDP mode, way in force; always 1.");
 	for (uint32_t i = 0; i < snap->n_ports; i++) {
 		const struct snapshot_port *sp = &snap->ports[i];
 		const struct port *port = sp->port;
 
 		fputs("pktagent_port_info{port=\"", out);
-		put_label(out, port->name);
+		metrics_text_label(out, port->name);
 		fprintf(out, "\",kind=\"%s\",device=\"",
 			port->kind == PORT_UPLINK ? "uplink" : "vm");
-		put_label(out, port->ifname);
+		metrics_text_label(out, port->ifname);
 		fputs("\",driver=\"", out);
-		put_label(out, port->driver);
+		metrics_text_label(out, port->driver);
 		fprintf(out, "\",xdp=\"%s\",way=\"%s\"} 1\n",
 			port->state != PORT_STATE_UP || sp->vhost ? "none"
 			: port->skb_mode			  ? "skb"
@@ -159,36 +138,6 @@ static uint64_t link_tx_packets(const struct snapshot_port *sp)
 static uint64_t link_tx_bytes(const struct snapshot_port *sp)
 {
 	return sp->link.tx_bytes;
-}
-
-static uint64_t pool_size(const struct snapshot_port *sp)
-{
-	return sp->pool.size;
-}
-
-static uint64_t pool_posted(const struct snapshot_port *sp)
-{
-	return sp->pool.posted;
-}
-
-static uint64_t pool_rx_used(const struct snapshot_port *sp)
-{
-	return sp->pool.rx_used;
-}
-
-static uint64_t pool_rx_limit(const struct snapshot_port *sp)
-{
-	return sp->pool.rx_limit;
-}
-
-static uint64_t pool_out_used(const struct snapshot_port *sp)
-{
-	return sp->pool.out_used;
-}
-
-static uint64_t pool_out_limit(const struct snapshot_port *sp)
-{
-	return sp->pool.out_max;
 }
 
 static uint64_t vhost_connected(const struct snapshot_port *sp)
@@ -288,22 +237,6 @@ static const struct port_family {
 	{ "port_transmit_bytes_total", "counter",
 	  "Bytes the host sent to the device, by the kernel's count, or to a vhost-user guest.",
 	  FOR_LINK, link_tx_bytes },
-	{ "pool_limit_frames", "gauge", "Packet buffers the port may have.",
-	  FOR_ALL, pool_size },
-	{ "pool_posted_frames", "gauge",
-	  "Packet buffers on the port's own queues.", FOR_ALL, pool_posted },
-	{ "pool_receive_frames", "gauge",
-	  "Packet buffers received for the port and not read yet.", FOR_ALL,
-	  pool_rx_used },
-	{ "pool_receive_limit_frames", "gauge",
-	  "Packet buffers that may be received for the port and not read yet.",
-	  FOR_ALL, pool_rx_limit },
-	{ "pool_out_frames", "gauge",
-	  "Packet buffers on their way out of the port.", FOR_ALL,
-	  pool_out_used },
-	{ "pool_out_limit_frames", "gauge",
-	  "Packet buffers that may be on their way out of the port.", FOR_ALL,
-	  pool_out_limit },
 	{ "vhost_connected", "gauge",
 	  "1 if a front-end (QEMU) of the VM is connected.", FOR_VHOST,
 	  vhost_connected },
@@ -348,13 +281,13 @@ static void put_ports(FILE *out, const struct snapshot *snap)
 	for (size_t f = 0; f < ARRAY_SIZE(port_families); f++) {
 		const struct port_family *pf = &port_families[f];
 
-		family(out, pf->name, pf->type, pf->help);
+		metrics_text_family(out, pf->name, pf->type, pf->help);
 		for (uint32_t i = 0; i < snap->n_ports; i++) {
 			const struct snapshot_port *sp = &snap->ports[i];
 
 			if (has_family(sp, pf))
-				put_port(out, pf->name, sp->port,
-					 pf->value(sp));
+				metrics_text_port(out, pf->name, sp->port,
+						  pf->value(sp));
 		}
 	}
 }
@@ -365,7 +298,7 @@ static void put_reasons(FILE *out, const struct snapshot *snap,
 			const char *name, const char *help, bool drop,
 			bool bytes)
 {
-	family(out, name, "counter", help);
+	metrics_text_family(out, name, "counter", help);
 	for (uint32_t i = 0; i < snap->n_ports; i++) {
 		const struct snapshot_port *sp = &snap->ports[i];
 
@@ -376,7 +309,7 @@ static void put_reasons(FILE *out, const struct snapshot *snap,
 			if (reason_infos[r].drop != drop)
 				continue;
 			fprintf(out, "pktagent_%s{port=\"", name);
-			put_label(out, sp->port->name);
+			metrics_text_label(out, sp->port->name);
 			fprintf(out, "\",reason=\"%s\"} %" PRIu64 "\n",
 				reason_infos[r].name,
 				(uint64_t)(bytes ? c->bytes : c->packets));
@@ -474,13 +407,13 @@ static void put_queues(FILE *out, const struct snapshot *snap)
 	for (size_t f = 0; f < ARRAY_SIZE(queue_families); f++) {
 		const struct queue_family *qf = &queue_families[f];
 
-		family(out, qf->name, qf->type, qf->help);
+		metrics_text_family(out, qf->name, qf->type, qf->help);
 		for (uint32_t i = 0; i < snap->n_ports; i++) {
 			const struct port *port = snap->ports[i].port;
 
 			for (uint32_t q = 0; q < port->n_queues; q++) {
 				fprintf(out, "pktagent_%s{port=\"", qf->name);
-				put_label(out, port->name);
+				metrics_text_label(out, port->name);
 				fprintf(out, "\",queue=\"%u\"} %" PRIu64 "\n",
 					port->queues[q]->index,
 					qf->value(port->queues[q]));
@@ -519,7 +452,7 @@ static const struct worker_family {
 static void put_worker_family(FILE *out, const struct vswitch *vs,
 			      const struct worker_family *wf)
 {
-	family(out, wf->name, "counter", wf->help);
+	metrics_text_family(out, wf->name, "counter", wf->help);
 	for (uint32_t i = 0; i < vs->n_workers; i++) {
 		const char *stats = (const char *)&vs->workers[i]->stats;
 		uint64_t value = racy(*(const uint64_t *)(stats + wf->offset));
@@ -534,14 +467,14 @@ static void put_worker_family(FILE *out, const struct vswitch *vs,
 
 static void put_workers(FILE *out, const struct vswitch *vs)
 {
-	family(out, "worker_info", "gauge",
-	       "The core a worker runs on; always 1.");
+	metrics_text_family(out, "worker_info", "gauge",
+			    "The core a worker runs on; always 1.");
 	for (uint32_t i = 0; i < vs->n_workers; i++)
 		fprintf(out,
 			"pktagent_worker_info{worker=\"%u\",core=\"%u\"} 1\n",
 			i, vs->workers[i]->core);
-	family(out, "worker_sleeping", "gauge",
-	       "1 if the worker sleeps at this moment.");
+	metrics_text_family(out, "worker_sleeping", "gauge",
+			    "1 if the worker sleeps at this moment.");
 	for (uint32_t i = 0; i < vs->n_workers; i++)
 		fprintf(out, "pktagent_worker_sleeping{worker=\"%u\"} %u\n", i,
 			(unsigned int)racy(vs->workers[i]->sleeping));
@@ -557,14 +490,16 @@ static void put_fdb(FILE *out, const struct snapshot *snap)
 
 	for (uint32_t i = 0; i < snap->n_ports; i++)
 		learned += snap->ports[i].port->n_learned;
-	family(out, "fdb_entries", "gauge", "Entries of the forwarding table.");
+	metrics_text_family(out, "fdb_entries", "gauge",
+			    "Entries of the forwarding table.");
 	fprintf(out,
 		"pktagent_fdb_entries{type=\"static\"} %u\n"
 		"pktagent_fdb_entries{type=\"learned\"} %u\n",
 		total - min_u32(total, learned), learned);
-	single(out, "fdb_learn_refused_total", "counter",
-	       "Addresses not learned because a limit was reached.",
-	       snap->agent->n_learn_refused);
+	metrics_text_single(
+		out, "fdb_learn_refused_total", "counter",
+		"Addresses not learned because a limit was reached.",
+		snap->agent->n_learn_refused);
 }
 
 char *metrics_text(const struct snapshot *snap, size_t *ret_len)
@@ -577,7 +512,8 @@ char *metrics_text(const struct snapshot *snap, size_t *ret_len)
 	if (!out)
 		return NULL;
 	put_agent(out, snap);
-	put_memory(out, snap);
+	metrics_text_memory(out, snap);
+	metrics_text_pools(out, snap);
 	put_ports(out, snap);
 	put_counters(out, snap);
 	put_queues(out, snap);

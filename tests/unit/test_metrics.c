@@ -98,6 +98,23 @@ static void test_values(void **state)
 		"pktagent_port_dropped_packets_total{port=\"web1\",reason=\"src_mac\"} 12",
 		"pktagent_port_dropped_packets_total{port=\"web1\",reason=\"src_ip\"} 0",
 		"pktagent_pool_limit_frames{port=\"web1\"} 2048",
+		"pktagent_memory_promised_frames{to=\"queues\"} 8000",
+		"pktagent_memory_promised_frames{to=\"out\"} 2000",
+		"pktagent_memory_promised_frames{to=\"minimums\"} 512",
+		"pktagent_memory_promised_frames{to=\"reserve\"} 1024",
+		"pktagent_memory_spare_frames -54",
+		"pktagent_pool_limit_frames{port=\"wan\"} 2048",
+		"pktagent_pool_used_frames{port=\"web1\"} 15",
+		"pktagent_pool_min_frames{port=\"web1\"} 256",
+		"pktagent_pool_max_frames{port=\"web1\"} 4096",
+		"pktagent_pool_posted_limit_frames{port=\"web1\"} 512",
+		"pktagent_pool_posted_used_frames{port=\"web1\"} 3",
+		"pktagent_pool_resizes_total{port=\"web1\",reason=\"rx_high\"} 20",
+		"pktagent_pool_resizes_total{port=\"web1\",reason=\"pressure\"} 3",
+		"pktagent_pool_resizes_total{port=\"db1\",reason=\"start\"} 0",
+		"pktagent_pool_grown_frames_total{port=\"web1\"} 4096",
+		"pktagent_pool_shrunk_frames_total{port=\"web1\"} 2112",
+		"pktagent_pool_events_lost_total 6",
 		"pktagent_pool_posted_frames{port=\"web1\"} 500",
 		"pktagent_pool_receive_frames{port=\"web1\"} 7",
 		"pktagent_pool_receive_limit_frames{port=\"web1\"} 1024",
@@ -136,6 +153,12 @@ static void test_values(void **state)
 	fake->agent.n_reloads = 3;
 	fake->agent.n_reload_failures = 2;
 	fake->agent.n_learn_refused = 9;
+	fake->snap->promises.spare = -54;
+	fake->ports[1].pool.n_resizes[POOL_RX_HIGH] = 20;
+	fake->ports[1].pool.n_resizes[POOL_PRESSURE] = 3;
+	fake->ports[1].pool.n_grown = 4096;
+	fake->ports[1].pool.n_shrunk = 2112;
+	fake->worker.pool_events.n_lost = 6;
 	fdb_set(fake->agent.vs.fdb, &key, 2, FDB_F_STATIC, 1);
 	text = make_text(fake);
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
@@ -143,6 +166,10 @@ static void test_values(void **state)
 			fail_msg("not there: %s\n%s", lines[i], text);
 	/* A device that is away has no counters, rather than zeros. */
 	assert_null(strstr(text, "receive_packets_total{port=\"db1\""));
+	/* An uplink has no pool that changes. */
+	assert_null(strstr(text, "pool_min_frames{port=\"wan\""));
+	assert_null(strstr(text, "pool_resizes_total{port=\"wan\""));
+	assert_null(strstr(text, "pool_grown_frames_total{port=\"wan\""));
 	free(text);
 }
 
