@@ -164,6 +164,11 @@ $(B)/tests/tools/%: $(B)/tests/tools/%.o $(B)/libfront.a
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -lxdp -lbpf -ljansson -lm -o $@
 
+# Prints what the agent would.
+$(B)/tests/tools/metrics: $(B)/tests/tools/metrics.o $(B)/libagent.a
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
+
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libfront.a
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -lxdp -lbpf -ljansson -lm -o $@
@@ -250,7 +255,8 @@ install: agent
 	install -m 644 $(filter %.8,$(MAN)) $(DESTDIR)$(MANDIR)/man8
 	install -m 644 $(filter %.5,$(MAN)) $(DESTDIR)$(MANDIR)/man5
 	install -m 644 README.md LICENSE configs/pktagent.yaml \
-		configs/minimal.yaml $(DESTDIR)$(DOCDIR)
+		configs/minimal.yaml configs/grafana/pktagent.json \
+		$(DESTDIR)$(DOCDIR)
 	install -m 644 $(B)/pktagent.service $(DESTDIR)$(UNITDIR)
 
 uninstall:
@@ -258,7 +264,7 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(filter %.8,$(MAN))))
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man5/,$(notdir $(filter %.5,$(MAN))))
 	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,README.md LICENSE pktagent.yaml \
-		minimal.yaml)
+		minimal.yaml pktagent.json)
 	rm -f $(DESTDIR)$(UNITDIR)/pktagent.service
 	-rmdir $(DESTDIR)$(DOCDIR) $(DESTDIR)$(SYSCONFDIR)/pktagent 2> /dev/null
 
