@@ -61,8 +61,10 @@ static void move_bound(struct queue *queue, struct share *share,
 		queue_set_limit(queue, share, bound);
 }
 
+/* By @want, in whole batches of @batch. */
 static uint32_t grow(struct worker *worker, struct share *share,
-		     struct port *port, uint32_t want, enum pool_reason reason)
+		     struct port *port, uint32_t want, uint32_t batch,
+		     enum pool_reason reason)
 {
 	struct queue *queue = share->queue;
 	uint32_t bound = bound_of(queue, share, port);
@@ -70,7 +72,7 @@ static uint32_t grow(struct worker *worker, struct share *share,
 
 	if (!room)
 		return 0;
-	n = pool_take(&port->pool, want, batch_of(worker));
+	n = pool_take(&port->pool, want, batch);
 	if (n > room) {
 		pool_give(&port->pool, n - room);
 		n = room;
@@ -119,7 +121,7 @@ void breathe_receive(struct worker *worker, struct share *share, uint32_t used)
 		reason = used < bound ? POOL_FILL_LOW : POOL_FILL_EMPTY;
 	else
 		reason = used < bound ? POOL_RX_HIGH : POOL_RX_FULL;
-	grow(worker, share, port, 2 * used - bound, reason);
+	grow(worker, share, port, 2 * used - bound, batch_of(worker), reason);
 }
 
 /* ---- the part on the way out ---- */
@@ -130,9 +132,9 @@ static uint32_t out_used(const struct worker *worker, const struct port *port)
 }
 
 static uint32_t grow_out(struct worker *worker, struct port *port,
-			 uint32_t want, enum pool_reason reason)
+			 uint32_t want, uint32_t batch, enum pool_reason reason)
 {
-	uint32_t n = pool_take(&port->pool, want, batch_of(worker)), got;
+	uint32_t n = pool_take(&port->pool, want, batch), got;
 
 	if (!n)
 		return 0;
@@ -174,7 +176,7 @@ uint32_t breathe_make_room(struct worker *worker, struct port *port,
 	/* Twice of what is on the way, as with the other parts. */
 	return room + grow_out(worker, port,
 			       max_u32(want - room, used + want - max),
-			       POOL_OUT_FULL);
+			       batch_of(worker), POOL_OUT_FULL);
 }
 
 /* ---- shrinking ---- */
@@ -220,7 +222,8 @@ static void look_at_share(struct worker *worker, struct share *share,
 	share->last_peak = share->peak;
 	share->peak = 0;
 	if (rate > bound) {
-		grow(worker, share, port, rate - bound, POOL_RATE);
+		grow(worker, share, port, rate - bound, batch_of(worker),
+		     POOL_RATE);
 		return;
 	}
 	need = max_u32(2 * need, rate);
@@ -315,6 +318,8 @@ static void each_part(struct worker *worker, struct port *port,
 	}
 }
 
+/* In no batches: a part that got more than was asked for would leave another
+ * without, as the pool has a maximum; and then lose it again, as idle. */
 struct setting {
 	const struct pool_parts *parts;
 	enum pool_reason reason;
@@ -328,7 +333,7 @@ static void set_part(struct worker *worker, struct share *share,
 	uint32_t bound = bound_of(share->queue, share, port);
 
 	if (bound < want)
-		grow(worker, share, port, want - bound, to->reason);
+		grow(worker, share, port, want - bound, 1, to->reason);
 	else
 		cut(worker, share, port, bound - want, to->reason);
 	share->peak = 0;
@@ -350,7 +355,7 @@ void breathe_set(struct worker *worker, struct port *port,
 	each_part(worker, port, set_part, &to);
 	max = pool_load(&port->out_max);
 	if (is_keeper(worker, port) && max < parts->out)
-		grow_out(worker, port, parts->out - max, reason);
+		grow_out(worker, port, parts->out - max, 1, reason);
 }
 
 struct trimming {
