@@ -26,8 +26,8 @@ lab_veth_vm 3
 
 vhost_vm() { # N KEYS DEVICE-KEYS FRAMES
 	echo "  - {name: vm$1, mac: \"$(lab_mac "$1")\", way: agent," \
-		"pool: {initial: ${4:-1024}}${2:+, $2}, device: {type: vhost-user," \
-		"socket: $LAB_DIR/vm$1.sock${3:+, $3}}}"
+		"pool: {min: ${4:-1024}, max: ${4:-1024}}${2:+, $2}," \
+		"device: {type: vhost-user, socket: $LAB_DIR/vm$1.sock${3:+, $3}}}"
 }
 
 config() { # MORE

@@ -97,10 +97,11 @@ net_config() {
 	} > "$NET_CONFIG"
 }
 
-# More keys of a VM's. The pool is large, so that a receiving ring holds what
-# else comes beside checked traffic while the agent does not get to run.
+# More keys of a VM's. The pool is large and stays so, so that a receiving ring
+# holds what else comes beside checked traffic while the agent does not get to
+# run.
 net_vm_keys() {
-	[[ ${1:-} = *pool:* ]] || echo -n ", pool: {initial: 4096}"
+	[[ ${1:-} = *pool:* ]] || echo -n ", pool: {min: 4096, max: 4096}"
 	echo "${1:+, $1}}"
 }
 
@@ -148,6 +149,35 @@ net_logged_again() {
 }
 
 net_mark_log() { NET_LOG_LINES=$(wc -l < "$LAB_DIR/agent.log"); }
+
+# ---- pools ----
+
+net_pool() { # VM MEMBER: size, used, min, max, ...
+	lab_ctl -j pool show "$1" | jq ".ports[0].$2"
+}
+
+net_pool_is() { [ "$(net_pool "$1" "$2")" = "$3" ]; } # VM MEMBER WANTED
+
+# The changes of a VM's pool, or of all: an array of time_ns, vm, from, to,
+# reason.
+net_pool_log() { lab_ctl -j pool log "$@"; }
+
+# Whether a change of the VM's pool is such: net_pool_logged VM FILTER
+net_pool_logged() { net_pool_log "$1" | jq -e "any(.[]; $2)" > /dev/null; }
+
+# Every frame belongs to who has it, and they are all there.
+net_audit() { # WHEN
+	lab_ctl pool audit > "$LAB_DIR/audit.log" 2>&1 ||
+		fail "$1: audit: $(cat "$LAB_DIR/audit.log")"
+	net_adds_up "$1"
+}
+
+net_adds_up() { # WHEN
+	local text
+
+	text=$(lab_ctl -j pool show | jq -c .arena)
+	[ "$(jq .adds_up <<< "$text")" = true ] || fail "$1: $text"
+}
 
 net_known() { # MAC PORT [NETWORK]: is it in the forwarding table?
 	lab_ctl -j fdb show | jq -e --arg m "$1" --arg p "$2" \

@@ -29,7 +29,7 @@ config() { # MODE QUEUES
 	  - name: vm1
 	    mac: "$(net_mac vm1)"
 	    way: agent
-	    pool: {initial: 4096}
+	    pool: {min: 4096, max: 4096}
 	    device:
 	      type: vhost-user
 	      socket: $GUEST_SOCKET
