@@ -26,13 +26,13 @@ config() { # KEYS-OF-VM3
 	uplinks: [{name: up0, device: up0, way: agent, reserve: 256,
 	           out_max: 256}]
 	vms:
-	$(net_veth_vm 1 "way: agent, pool: {min: 256, max: 256}")
-	$(net_veth_vm 2 "way: agent, pool: {min: 256, max: 256}")
-	$(net_veth_vm 3 "way: agent, pool: {min: 256, max: 256}${1:-}")
-	$(net_veth_vm 4 "way: agent, pool: {min: 256, max: 256}")
-	$(net_tap_vm 5 "way: agent, pool: {min: 256, max: 256}")
+	$(net_veth_vm 1 "way: agent, pool: {min: 512, max: 512}")
+	$(net_veth_vm 2 "way: agent, pool: {min: 512, max: 512}")
+	$(net_veth_vm 3 "way: agent, pool: {min: 512, max: 512}${1:-}")
+	$(net_veth_vm 4 "way: agent, pool: {min: 512, max: 512}")
+	$(net_tap_vm 5 "way: agent, pool: {min: 512, max: 512}")
 	END
-	sed -i 's/frames: .*/frames: 4096/' "$NET_CONFIG"
+	sed -i 's/frames: .*/frames: 5120/' "$NET_CONFIG"
 }
 cores="[0]"
 [ "$(nproc)" -ge 2 ] && cores="[0, 1]"
