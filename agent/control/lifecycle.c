@@ -281,8 +281,12 @@ static int open_queue(struct agent *agent, struct port *port, uint32_t index,
 	}
 	pools_promise(agent, opts.base);
 	queue->granted = opts.base;
-	if (port->vm_config)
-		pool_add(&port->pool, opts.base);
+	if (port->vm_config) {
+		/* Its worker may look at it before the pool is divided. */
+		__atomic_store_n(&port->pool.floor.tx_per_queue, opts.base,
+				 __ATOMIC_RELAXED);
+		pools_add_part(agent, port, opts.base);
+	}
 	err = worker_add_queue(agent->vs.workers[opts.worker], queue);
 	if (!err)
 		err = datapath_set_xsk(agent->dp, false, port->slot, index,
@@ -358,7 +362,7 @@ static void close_queues(struct agent *agent, struct port *port)
 		credit(port, queue);
 		pools_return(agent, queue->granted);
 		if (port->vm_config)
-			pool_give(&port->pool, queue->base);
+			pools_del_part(agent, port, queue->base);
 		queue_close(queue);
 		queue_reclaim(&vs->arena, &vs->cache, FRAME_QUEUE, id);
 		vswitch_give_queue_id(vs, id);
@@ -559,6 +563,8 @@ void lifecycle_hide(struct agent *agent, struct port *port,
 	networks_forget_learned(agent, port);
 	networks_update_port(agent, port);
 	vswitch_hide_port(&agent->vs, port->slot);
+	if (port->vhost)
+		pools_rest(agent, port);
 }
 
 void lifecycle_down(struct agent *agent, struct port *port,

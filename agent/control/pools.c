@@ -150,7 +150,7 @@ void pools_open_out(struct agent *agent, struct port *port)
 
 	if (port->out_open)
 		return;
-	pool_add(&port->pool, n);
+	pools_add_part(agent, port, n);
 	promises_force(&agent->vs.promises, n);
 	set(&port->out_max, n);
 	port->out_open = true;
@@ -164,10 +164,15 @@ void pools_close_out(struct agent *agent, struct port *port)
 	if (!port->out_open)
 		return;
 	set(&port->out_max, 0);
-	pool_give(&port->pool, n);
+	pools_del_part(agent, port, n);
 	promises_give(&agent->vs.promises, n);
 	port->out_open = false;
 	pools_reserve(agent, port);
+}
+
+void pools_rest(struct agent *agent, struct port *port)
+{
+	pools_set(agent, port, port->pool.min, POOL_GONE);
 }
 
 /* ---- on request ---- */
@@ -499,6 +504,38 @@ static void add_entry(struct agent *agent, const struct pool_event *event)
 	entry->reason = (enum pool_reason)event->reason;
 	entry->from = event->from;
 	entry->to = event->to;
+}
+
+/* What this thread itself has changed. */
+static void note(struct agent *agent, struct port *port,
+		 enum pool_reason reason, uint32_t n, bool grown)
+{
+	struct pool_event event = {
+		.time_ns = now_ns(),
+		.slot = port->slot,
+		.reason = (uint16_t)reason,
+		.to = pool_load(&port->pool.size),
+	};
+
+	if (!n)
+		return;
+	pool_note(&port->pool, NULL, port->slot, reason, n, grown);
+	event.from = grown ? event.to - n : event.to + n;
+	pools_collect(agent);
+	if (agent->pools_log)
+		add_entry(agent, &event);
+}
+
+void pools_add_part(struct agent *agent, struct port *port, uint32_t n)
+{
+	pool_add(&port->pool, n);
+	note(agent, port, POOL_START, n, true);
+}
+
+void pools_del_part(struct agent *agent, struct port *port, uint32_t n)
+{
+	pool_give(&port->pool, n);
+	note(agent, port, POOL_GONE, n, false);
 }
 
 /* The workers' next event, in the order of time; false: there is none. */

@@ -65,6 +65,15 @@ int pools_configure(struct agent *agent, struct port *port);
  * change of those, and of the minimum. */
 void pools_reserve(struct agent *agent, struct port *port);
 
+/* A part of the port's pool has begun, or has ended, whose bound is @n: the size
+ * follows, with an entry in the log. */
+void pools_add_part(struct agent *agent, struct port *port, uint32_t n);
+void pools_del_part(struct agent *agent, struct port *port, uint32_t n);
+
+/* Nobody sends to the port for now: what is on its way to it needs no more than
+ * the minimum has for that. */
+void pools_rest(struct agent *agent, struct port *port);
+
 /* The bound of what is on its way to the port begins, or ends. */
 void pools_open_out(struct agent *agent, struct port *port);
 void pools_close_out(struct agent *agent, struct port *port);

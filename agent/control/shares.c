@@ -109,12 +109,12 @@ static int open_one(struct agent *agent, struct port *vm, struct queue *queue)
 		share_close(share);
 		return err;
 	}
-	pool_add(&vm->pool, share->limit);
+	pools_add_part(agent, vm, vm->pool.least.rx_per_queue);
 	err = datapath_set_xsk(agent->dp, true, vm->slot, queue->index,
 			       share->rx.fd);
 	if (err) {
 		worker_del_share(worker, share);
-		pool_give(&vm->pool, share->limit);
+		pools_del_part(agent, vm, share->limit);
 		share_close(share);
 	}
 	return err;
@@ -143,6 +143,8 @@ static void end_share(struct agent *agent, struct port *vm, struct queue *queue,
 	       now_ns() < deadline)
 		nanosleep(&pause, NULL);
 	worker_del_share(worker, share);
+	/* The worker may have moved the bound until now. */
+	pools_del_part(agent, vm, share->limit);
 	credit(vm, share);
 	share_close(share);
 }
@@ -163,7 +165,6 @@ static void close_one(struct agent *agent, struct port *vm, struct queue *queue)
 
 	if (queue->owner == vm)
 		give_up_queue(agent, queue);
-	pool_give(&vm->pool, share->limit);
 	end_share(agent, vm, queue, share);
 }
 
