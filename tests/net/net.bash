@@ -158,9 +158,9 @@ net_pool() { # VM MEMBER: size, used, min, max, ...
 
 net_pool_is() { [ "$(net_pool "$1" "$2")" = "$3" ]; } # VM MEMBER WANTED
 
-# The changes of a VM's pool, or of all: an array of time_ns, vm, from, to,
-# reason.
-net_pool_log() { lab_ctl -j pool log "$@"; }
+# Changes of a VM's pool, or of all pools: an array of time (seconds), vm, from,
+# to and reason.
+net_pool_log() { lab_ctl -j -a pool log "$@"; }
 
 # Whether a change of the VM's pool is such: net_pool_logged VM FILTER
 net_pool_logged() { net_pool_log "$1" | jq -e "any(.[]; $2)" > /dev/null; }
@@ -170,6 +170,13 @@ net_audit() { # WHEN
 	lab_ctl pool audit > "$LAB_DIR/audit.log" 2>&1 ||
 		fail "$1: audit: $(cat "$LAB_DIR/audit.log")"
 	net_adds_up "$1"
+	eventually "$1: pools are what their parts are" net_parts_add_up
+}
+
+# While a part grows or shrinks they need not.
+net_parts_add_up() {
+	lab_ctl -j pool show | jq -e '[.ports[] | select(.kind == "vm")] |
+		all(.size == .rx_limit + .out_max + .posted_max)' > /dev/null
 }
 
 net_adds_up() { # WHEN
