@@ -187,10 +187,10 @@ for ((i = 0; i < 5; i++)); do
 	reload "min: 200, initial: 900, max: 2048" "min: 512, max: $((8192 + i))"
 	expect_equal "vm1's maximum" 2048 "$(net_pool vm1 max)"
 	expect "vm3's minimum at once" [ "$(net_pool vm3 size)" -ge 512 ]
-	idle vm1 200
+	eventually "vm1 needs no more than the flows do" at_most vm1 500
 	reload "min: 64" "min: 64, max: 600"
 	expect_equal "vm1's maximum" 4096 "$(net_pool vm1 max)"
-	idle vm1 64
+	eventually "vm1 needs no more than the flows do" at_most vm1 500
 	net_audit "after a reload"
 done
 expect "a reload is a reason" net_pool_logged vm1 \
