@@ -135,6 +135,7 @@ void session_begin(struct vhost_session *s, int fd)
 	int ret = session_peer_check(s, fd);
 
 	s->n_connects++;
+	s->n_strangers += ret != 0;
 	if (!ret) {
 		s->mem = guest_mem_new();
 		if (!s->mem)
@@ -170,8 +171,7 @@ void session_end(struct vhost_session *s, bool refused, const char *why)
 	s->features = 0;
 	s->protocol_features = 0;
 	s->guest_mtu = 0;
-	s->peer_pid = 0;
-	s->peer_uid = (uid_t)-1;
+	session_peer_forget(s);
 	s->changed = true;
 	if (refused) {
 		s->n_refused++;
@@ -354,10 +354,12 @@ void vhost_session_info(const struct vhost_session *s,
 		.protocol_features = s->protocol_features,
 		.peer_pid = s->peer_pid,
 		.peer_uid = s->peer_uid,
+		.peer_cgroup = s->peer_path,
 		.guest_mtu = s->guest_mtu,
 		.n_connects = s->n_connects,
 		.n_messages = s->n_messages,
 		.n_refused = s->n_refused,
+		.n_strangers = s->n_strangers,
 		.n_rings = session_n_rings(s),
 	};
 

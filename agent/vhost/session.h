@@ -116,11 +116,14 @@ struct vhost_info {
 	uint64_t protocol_features;
 	pid_t peer_pid;
 	uid_t peer_uid;
+	const char *peer_cgroup;	/* path, or NULL: not known; the
+					 * session's, until it goes on */
 	uint16_t guest_mtu;		/* NET_SET_MTU; 0 = not told */
 	uint32_t n_regions;
 	uint64_t mem_size, mem_mapped;	/* bytes */
 	bool logging;
 	uint64_t n_connects, n_messages, n_refused;	/* since open */
+	uint64_t n_strangers;		/* of n_refused: not those allowed */
 	uint32_t n_rings;
 	struct {
 		bool running, enabled;

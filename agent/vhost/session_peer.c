@@ -6,56 +6,17 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/process.h"
 #include "vhost/session_private.h"
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77 /* Linux 6.5 */
 #endif
-
-#define CGROUP_MAX 4096
-
-/* The path of the process in cgroup v2, in @path. 0 or a negative errno. */
-static int read_cgroup(pid_t pid, char *path, size_t size)
-{
-	char file[64], line[CGROUP_MAX];
-	int ret = -ENOENT;
-	FILE *f;
-
-	snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid);
-	f = fopen(file, "re");
-	if (!f)
-		return -errno;
-	while (fgets(line, sizeof(line), f)) {
-		if (strncmp(line, "0::", 3))
-			continue;
-		line[strcspn(line, "\n")] = '\0';
-		snprintf(path, size, "%s", line + 3);
-		ret = 0;
-	}
-	fclose(f);
-	return ret;
-}
-
-/* "vm1.scope" is a suffix of "/machine.slice/vm1.scope", and of nothing that
- * ends in "-vm1.scope". */
-static bool is_in_cgroup(const char *path, const char *suffix)
-{
-	size_t len = strlen(path), n;
-	const char *at;
-
-	while (*suffix == '/')
-		suffix++;
-	n = strlen(suffix);
-	if (n > len)
-		return false;
-	at = path + len - n;
-	return !strcmp(at, suffix) && (at == path || at[-1] == '/');
-}
 
 /* Whether the process at the other end of @fd, whose number may be another's
  * then, has ended. Before Linux 6.5 nobody can tell. */
@@ -71,10 +32,11 @@ static bool has_ended(int fd)
 	return poll(&p, 1, 0) != 0;
 }
 
-static int check_cgroup(struct vhost_session *s, int fd)
+/* 0 and the path of the process's cgroup, or a refusal. */
+static int find_cgroup(struct vhost_session *s, int fd, char *ret_path,
+		       size_t size)
 {
-	char path[CGROUP_MAX];
-	int ret = read_cgroup(s->peer_pid, path, sizeof(path));
+	int ret = process_cgroup(s->peer_pid, ret_path, size);
 
 	if (ret)
 		return session_refuse(s, "its process %d: cgroup v2: %s",
@@ -82,11 +44,25 @@ static int check_cgroup(struct vhost_session *s, int fd)
 	if (has_ended(fd))
 		return session_refuse(s, "its process %d has ended",
 				      (int)s->peer_pid);
-	if (is_in_cgroup(path, s->opts.peer_cgroup))
-		return 0;
-	return session_refuse(
-		s, "its process %d is in cgroup %.64s: %.48s is allowed",
-		(int)s->peer_pid, path, s->opts.peer_cgroup);
+	return 0;
+}
+
+/* It is also told to others who it is: that is read even if all are allowed,
+ * and then need not be known. */
+static int check_cgroup(struct vhost_session *s, int fd)
+{
+	const char *allowed = s->opts.peer_cgroup;
+	char path[PROCESS_CGROUP_MAX];
+	int ret = find_cgroup(s, fd, path, sizeof(path));
+
+	if (ret)
+		return allowed ? ret : 0;
+	if (allowed && !process_cgroup_ends(path, allowed))
+		return session_refuse(
+			s, "its process %d is in cgroup %.64s: %.48s is allowed",
+			(int)s->peer_pid, path, allowed);
+	s->peer_path = strdup(path);
+	return 0;
 }
 
 int session_peer_check(struct vhost_session *s, int fd)
@@ -102,7 +78,13 @@ int session_peer_check(struct vhost_session *s, int fd)
 		return session_refuse(s, "it is user %u: user %u is allowed",
 				      (unsigned int)cred.uid,
 				      (unsigned int)s->opts.peer_uid);
-	if (s->opts.peer_cgroup)
-		return check_cgroup(s, fd);
-	return 0;
+	return check_cgroup(s, fd);
+}
+
+void session_peer_forget(struct vhost_session *s)
+{
+	s->peer_pid = 0;
+	s->peer_uid = (uid_t)-1;
+	free(s->peer_path);
+	s->peer_path = NULL;
 }

@@ -50,6 +50,7 @@ struct vhost_session {
 	/* the peer */
 	pid_t peer_pid;
 	uid_t peer_uid;
+	char *peer_path; /* owned: of its cgroup; NULL = not known */
 	/* what it has said */
 	struct message msg;
 	uint64_t n_said; /* messages of this connection */
@@ -62,6 +63,7 @@ struct vhost_session {
 	char reason[VHOST_WHY_MAX];  /* see session_refuse() */
 	char end_why[VHOST_WHY_MAX]; /* of the last connection's end */
 	uint64_t n_connects, n_messages, n_refused;
+	uint64_t n_strangers; /* of n_refused: by session_peer_check() */
 };
 
 /* What a request's function returns, or what session_refuse() does. */
@@ -117,6 +119,7 @@ void session_connect_close(struct vhost_session *s);
 
 /* Who is at the other end of @fd, and whether it may be. 0 or a refusal. */
 int session_peer_check(struct vhost_session *s, int fd);
+void session_peer_forget(struct vhost_session *s);
 
 /* ---- session_features.c ---- */
 

@@ -342,6 +342,8 @@ static void test_user(void **state)
 		 getuid(), getuid() + 1);
 	assert_string_equal(rig.info.why, why);
 	assert_int_equal(rig.info.n_refused, 1);
+	assert_int_equal(rig.info.n_strangers, 1);
+	assert_null(rig.info.peer_cgroup);
 	vhost_session_close(rig.session);
 	rig_close_fd(&rig.listen_fd);
 	unlink(rig.path);
@@ -413,8 +415,13 @@ static void try_cgroup(const char *dir, const char *suffix, bool allowed)
 		fail_msg("%s: %s", suffix, rig.info.why);
 	if (allowed) {
 		assert_int_equal(rig.info.peer_pid, pid);
+		assert_non_null(rig.info.peer_cgroup);
+		assert_non_null(strstr(rig.info.peer_cgroup, "/vm1.scope"));
+		assert_int_equal(rig.info.n_strangers, 0);
 	} else {
+		assert_null(rig.info.peer_cgroup);
 		assert_int_equal(rig.info.n_refused, 1);
+		assert_int_equal(rig.info.n_strangers, 1);
 		assert_non_null(strstr(rig.info.why, " is in cgroup /"));
 		assert_non_null(strstr(rig.info.why, suffix));
 	}
