@@ -5,6 +5,7 @@
 #include <linux/genetlink.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <stdio.h>
@@ -172,6 +173,7 @@ static int parse_link(const struct nlmsghdr *nlh, void *arg)
 			break;
 		case IFLA_LINK_NETNSID:
 			info->peer_elsewhere = true;
+			info->peer_nsid = (int)mnl_attr_get_u32(attr);
 			break;
 		case IFLA_LINKINFO:
 			parse_linkinfo(attr, info);
@@ -210,6 +212,31 @@ int link_get_index(int ifindex, struct link_info *ret_info)
 	err = request_run(&req, NETLINK_ROUTE, parse_link, &info);
 	if (!err)
 		*ret_info = info;
+	return err;
+}
+
+static int parse_nsid(const struct nlmsghdr *nlh, void *arg)
+{
+	const struct nlattr *attr;
+	int *nsid = arg;
+
+	mnl_attr_for_each(attr, nlh, sizeof(struct rtgenmsg))
+		if (mnl_attr_get_type(attr) == NETNSA_NSID)
+			*nsid = (int)mnl_attr_get_u32(attr);
+	return MNL_CB_OK;
+}
+
+int netns_id(int fd, int *ret_nsid)
+{
+	struct request req;
+	int nsid = -1, err;
+
+	request_init(&req, RTM_GETNSID, 0);
+	mnl_nlmsg_put_extra_header(req.nlh, sizeof(struct rtgenmsg));
+	mnl_attr_put_u32(req.nlh, NETNSA_FD, (uint32_t)fd);
+	err = request_run(&req, NETLINK_ROUTE, parse_nsid, &nsid);
+	if (!err)
+		*ret_nsid = nsid;
 	return err;
 }
 

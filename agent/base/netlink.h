@@ -22,7 +22,8 @@ struct link_info {
 	uint8_t mac[6];
 	bool carrier;
 	int peer_ifindex;	/* veth: the other end, 0 if unknown */
-	bool peer_elsewhere;	/* veth: it is in another namespace */
+	bool peer_elsewhere;	/* veth: it is in another namespace ... */
+	int peer_nsid;		/* ... which has this number here: netns_id() */
 	bool tap;		/* tun: L2 */
 	bool vnet_hdr;		/* tun: readers use a vnet header */
 	bool multi_queue;	/* tun */
@@ -96,5 +97,9 @@ void link_monitor_read(int fd,
 int netns_run(const char *netns, int (*fn)(void *arg), void *arg);
 /* A descriptor of the namespace, the caller's to close; or a negative errno. */
 int netns_open(const char *netns);
+/* The number that our namespace has for that of @fd; -1: none, so no device of
+ * ours has its other end there. 0 or a negative errno: -EINVAL if it is no
+ * network namespace. */
+int netns_id(int fd, int *ret_nsid);
 
 #endif

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 # FILE PREFIX...	why
 exceptions="
 ethtool   link_ tap_ netns_	# the half of netlink.h that is ioctls
-netlink   link_			# devices are links to the kernel
+netlink   link_ netns_		# devices are links to the kernel
 linkstats link_stats_
 pool      promises_		# what pools are made of
 hostpool  frame_cache_		# the pool's front, one per thread
