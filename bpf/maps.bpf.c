@@ -17,6 +17,7 @@ struct map_xsks xsk_port SEC(".maps");
 struct map_xsks xsk_vm SEC(".maps");
 struct map_vm_credit vm_credit SEC(".maps");
 struct map_flood flood SEC(".maps");
+struct map_tags tags SEC(".maps");
 struct map_recent_devs recent_devs SEC(".maps");
 struct map_recent_addrs recent_dsts SEC(".maps");
 struct map_recent_addrs recent_srcs SEC(".maps");

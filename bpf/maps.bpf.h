@@ -100,6 +100,14 @@ struct map_flood {
 	__array(values, struct map_members);
 };
 
+/* No program uses it: it has no extern below. */
+struct map_tags {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PKT_MAX_PORTS);
+	__type(key, struct tag_key);
+	__type(value, struct tag_entry);
+};
+
 struct map_recent_devs {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, PKT_RECENT_DEVS);

@@ -17,6 +17,7 @@
 #include "control/lifecycle.h"
 #include "control/networks.h"
 #include "control/pools.h"
+#include "control/tags.h"
 #include "policy/admission.h"
 #include "switching/worker.h"
 
@@ -238,6 +239,7 @@ static int start(struct agent *agent, char *err, size_t err_size)
 		log_info("detached %u devices that an earlier process had attached",
 			 n_stale);
 	agent->ready = true;
+	tags_started(agent);
 	agent_beat(agent);
 	return 0;
 }
@@ -290,6 +292,7 @@ uint32_t agent_stop(struct agent *agent)
 	uint32_t missing = 0;
 
 	agent->ready = false;
+	tags_started(agent);
 	if (agent->dp && agent->journal) {
 		datapath_heartbeat(agent->dp, 0);
 		for (uint32_t i = 1; i < PKT_MAX_PORTS; i++)
@@ -343,6 +346,7 @@ bool agent_beat(struct agent *agent)
 
 void agent_tick(struct agent *agent)
 {
+	lifecycle_look(agent);
 	lifecycle_retry(agent);
 	networks_age(agent);
 }
@@ -372,7 +376,7 @@ static void check_device(struct agent *agent, struct port *port)
 	struct link_info info;
 	int err;
 
-	if (port->state != PORT_STATE_UP) {
+	if (!port->ifindex) {
 		port->retry_ns = 0;
 		return;
 	}
@@ -393,6 +397,8 @@ static void check_device(struct agent *agent, struct port *port)
 		log_warning("%s: down: %s", port->name, port->why);
 		return;
 	}
+	if (!err)
+		lifecycle_admit(agent, port, &info);
 	lifecycle_refresh(agent, port, err ? NULL : &info);
 }
 

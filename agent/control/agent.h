@@ -17,6 +17,7 @@
 #include "switching/vswitch.h"
 
 struct pools_log;
+struct process_taps;
 
 struct agent {
 	struct config *config;		/* owned */
@@ -32,6 +33,9 @@ struct agent {
 	uint64_t n_learn_refused;	/* by the limit, or the table's size */
 	uint64_t n_reloads, n_reload_failures;
 	uint32_t next_slot;
+	uint32_t last_tag;		/* that was given */
+	struct process_taps *taps;	/* owned: who has taps open, while the
+					 * ports are started */
 	int vhost_fd;			/* owned: epoll of the vhost sessions */
 	int lock_fd;			/* owned */
 	struct pools_log *pools_log;	/* owned */

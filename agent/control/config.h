@@ -68,9 +68,6 @@ struct config_vhost {
 	enum config_socket mode;	/* who we are at it */
 	uint32_t socket_mode;		/* server: permission bits */
 	uint32_t queues;		/* queue pairs, at most */
-	/* Who may be at the other end. */
-	uid_t allow_uid;		/* (uid_t)-1 = anybody */
-	char allow_cgroup[256];		/* end of its path; empty = any */
 	/* Offered; tso only with csum, gro only with tso. */
 	bool csum;
 	bool tso;
@@ -93,6 +90,9 @@ struct config_device {
 	/* tap only */
 	uid_t owner;			/* (uid_t)-1 = anybody */
 	bool vnet_hdr;			/* accept readers that use vnet headers */
+	/* tap and vhost-user: who may be at the other end */
+	uid_t allow_uid;		/* (uid_t)-1 = anybody */
+	char allow_cgroup[256];		/* end of its path; empty = any */
 	struct config_vhost vhost;	/* vhost-user only */
 	struct config_pos pos;
 	struct config_pos name_pos;

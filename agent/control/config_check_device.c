@@ -85,12 +85,34 @@ int config_check_sockets(const struct check *c)
 
 /* ---- keys that go together ---- */
 
+/* The first key of @names, NULL at the end, that the device of VM @i has;
+ * @ret_path: its path. */
+static bool has_key_of(const struct check *c, uint32_t i,
+		       const char *const *names, char *ret_path, size_t size)
+{
+	size_t len;
+
+	for (; *names; names++) {
+		snprintf(ret_path, size, "vms[%u].device.%s", i, *names);
+		config_tree_find(c->tree, ret_path, &len);
+		if (!ret_path[len])
+			return true;
+	}
+	return false;
+}
+
 static int check_veth(const struct check *c, uint32_t i)
 {
+	static const char *const others[] = { "allow", NULL };
 	const struct config_device *device = &c->config->vms[i].device;
 	char path[CHECK_PATH_MAX];
 	size_t len;
 
+	if (has_key_of(c, i, others, path, sizeof(path)))
+		return config_check_fail(
+			c, path, "",
+			"is for taps and vhost-user only, and this device is "
+			"a veth, whose VM is known by netns: remove it");
 	if (device->create && !device->peer[0]) {
 		snprintf(path, sizeof(path), "vms[%u].device.peer", i);
 		return config_check_fail(
@@ -129,13 +151,26 @@ static int check_veth(const struct check *c, uint32_t i)
 	return 0;
 }
 
+static int check_allow(const struct check *c, uint32_t i)
+{
+	const char *cgroup = c->config->vms[i].device.allow_cgroup;
+	size_t len = strlen(cgroup);
+	char path[CHECK_PATH_MAX];
+
+	if (len <= 1 || cgroup[len - 1] != '/')
+		return 0;
+	snprintf(path, sizeof(path), "vms[%u].device.allow.cgroup", i);
+	return config_check_fail(
+		c, path, "", "must not end with /: a cgroup's path never does");
+}
+
 static int check_tap(const struct check *c, uint32_t i)
 {
 	const struct config_device *device = &c->config->vms[i].device;
 	char path[CHECK_PATH_MAX];
 
 	if (!device->peer[0] && !device->netns[0])
-		return 0;
+		return check_allow(c, i);
 	snprintf(path, sizeof(path), "vms[%u].device.%s", i,
 		 device->peer[0] ? "peer" : "netns");
 	return config_check_fail(
@@ -143,29 +178,13 @@ static int check_tap(const struct check *c, uint32_t i)
 		"is for veths only, and this device is a tap: remove it");
 }
 
-/* The first key of @names, NULL at the end, that the device of VM @i has;
- * @ret_path: its path. */
-static bool has_key_of(const struct check *c, uint32_t i,
-		       const char *const *names, char *ret_path, size_t size)
-{
-	size_t len;
-
-	for (; *names; names++) {
-		snprintf(ret_path, size, "vms[%u].device.%s", i, *names);
-		config_tree_find(c->tree, ret_path, &len);
-		if (!ret_path[len])
-			return true;
-	}
-	return false;
-}
-
 /* veth and tap. */
 static int check_netdev(const struct check *c, uint32_t i)
 {
 	static const char *const others[] = { "socket",	     "mode",
 					      "socket_mode", "queues",
-					      "allow",	     "offloads",
-					      "moderation",  NULL };
+					      "offloads",    "moderation",
+					      NULL };
 	const struct config_device *device = &c->config->vms[i].device;
 	const char *type = device->type == DEVICE_TAP ? "tap" : "veth";
 	char path[CHECK_PATH_MAX];
@@ -239,7 +258,6 @@ static int check_vhost(const struct check *c, uint32_t i)
 					      NULL };
 	static const char *const server[] = { "socket_mode", NULL };
 	const struct config_vhost *vhost = &c->config->vms[i].device.vhost;
-	size_t len = strlen(vhost->allow_cgroup);
 	char path[CHECK_PATH_MAX];
 	int err;
 
@@ -261,13 +279,9 @@ static int check_vhost(const struct check *c, uint32_t i)
 			c, path, "",
 			"is for \"mode: server\" only, because a client "
 			"makes no socket: remove it");
-	if (len > 1 && vhost->allow_cgroup[len - 1] == '/') {
-		snprintf(path, sizeof(path), "vms[%u].device.allow.cgroup", i);
-		return config_check_fail(
-			c, path, "",
-			"must not end with /: a cgroup's path never does");
-	}
-	err = check_offloads(c, i);
+	err = check_allow(c, i);
+	if (!err)
+		err = check_offloads(c, i);
 	return err ? err : check_moderation(c, i);
 }
 

@@ -11,6 +11,7 @@
 #include "control/guests.h"
 #include "control/lifecycle.h"
 #include "control/pools.h"
+#include "control/tags.h"
 #include "switching/guest.h"
 #include "switching/source.h"
 
@@ -180,6 +181,7 @@ static void on_changed(void *arg)
 	if (vp->closing)
 		return;
 	vhost_session_info(vp->session, &info);
+	tags_take_guest(vp->agent, vp->port, &info);
 	for (uint32_t i = 0; i < vp->n_pairs; i++)
 		n += pair_is_usable(&info, i);
 	if (!n) {
@@ -369,7 +371,8 @@ static int open_pairs(struct agent *agent, struct vhost_port *vp)
 
 static int open_session(struct agent *agent, struct vhost_port *vp)
 {
-	const struct config_vhost *config = vhost_config(vp->port);
+	const struct config_device *device = &vp->port->vm_config->device;
+	const struct config_vhost *config = &device->vhost;
 	const struct vhost_opts opts = {
 		.name = vp->port->name,
 		.path = config->socket,
@@ -378,8 +381,8 @@ static int open_session(struct agent *agent, struct vhost_port *vp)
 		.n_pairs = config->queues,
 		.features = offered(config),
 		.mtu = (uint16_t)vp->port->vm_config->mtu,
-		.peer_uid = config->allow_uid,
-		.peer_cgroup = config->allow_cgroup[0] ? config->allow_cgroup :
+		.peer_uid = device->allow_uid,
+		.peer_cgroup = device->allow_cgroup[0] ? device->allow_cgroup :
 							 NULL,
 		.hooks = &hooks,
 		.arg = vp,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* A port's life: see lifecycle.h. */
+/* A port's life: see lifecycle.h. What depends on who is at a device's other end
+ * is in lifecycle_admit.c. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include "control/networks.h"
 #include "control/pools.h"
 #include "control/shares.h"
+#include "control/tags.h"
 #include "policy/admission.h"
 #include "ports/queue.h"
 #include "switching/worker.h"
@@ -110,6 +112,9 @@ int lifecycle_new_vm(struct agent *agent, const struct config_vm *config,
 	port->guest_tags = config->guest_tags;
 	pools_begin(agent, port);
 	*ret_port = port;
+	err = tags_new(agent, port);
+	if (err)
+		return err;
 	return networks_add_addresses(agent, port);
 }
 
@@ -160,63 +165,6 @@ int lifecycle_write(struct agent *agent, struct port *port)
 	if (port->vhost && guests_configure(agent, port))
 		return -ENOMEM;
 	return datapath_set_port(agent->dp, port->slot, &cfg);
-}
-
-static bool read_xmit(struct port *port)
-{
-	uint64_t features;
-	int err;
-
-	err = link_xdp_features(port->ifindex, &features);
-	if (err) {
-		snprintf(port->way_why, sizeof(port->way_why),
-			 "the kernel does not tell the device's XDP features (%s)",
-			 strerror(-err));
-		return false;
-	}
-	if (features & XDP_FEATURE_NDO_XMIT) {
-		port->way_why[0] = 0;
-		return true;
-	}
-	snprintf(port->way_why, sizeof(port->way_why), "%s",
-		 !strcmp(port->driver, "veth") ?
-			 "the peer does no NAPI: ethtool -K PEER gro on" :
-			 "the driver takes no XDP redirects");
-	return false;
-}
-
-/* veth does not notice by itself that a VM has come up with GRO on. */
-static bool find_xmit(struct port *port, const struct link_info *info,
-		      bool came_up)
-{
-	if (read_xmit(port))
-		return true;
-	return came_up && port->vm_config &&
-	       !device_renew_peer(port->vm_config, info) && read_xmit(port);
-}
-
-void lifecycle_refresh(struct agent *agent, struct port *port,
-		       const struct link_info *info)
-{
-	bool carrier = info ? info->carrier : port->carrier;
-	bool xmit;
-
-	if (port->state != PORT_STATE_UP)
-		return;
-	xmit = info ? find_xmit(port, info, carrier && !port->carrier) :
-		      read_xmit(port);
-	if (xmit == port->xmit && carrier == port->carrier)
-		return;
-	if (xmit != port->xmit)
-		log_info("%s: %s %s XDP redirects now", port->name,
-			 port->ifname, xmit ? "takes" : "does not take");
-	if (carrier != port->carrier)
-		log_info("%s: %s %s now", port->name, port->ifname,
-			 carrier ? "has a carrier" : "has no carrier");
-	port->xmit = xmit;
-	port->carrier = carrier;
-	lifecycle_write(agent, port);
-	networks_update_port(agent, port);
 }
 
 /* ---- queues ---- */
@@ -521,22 +469,14 @@ int lifecycle_up(struct agent *agent, struct port *port)
 	if (!err)
 		err = attach(agent, port, &info);
 	if (!err) {
-		/* After attaching: veth's features depend on it. */
-		port->xmit = find_xmit(port, &info, info.carrier);
-		err = lifecycle_show(agent, port);
+		port->why[0] = 0;
+		err = lifecycle_admit(agent, port, &info);
 	}
 	if (err) {
 		snprintf(why, sizeof(why), "%s", port->why);
 		lifecycle_down(agent, port, PORT_STATE_DOWN, why);
-		return err;
 	}
-	log_info("%s: up: %s (%s), %u queue%s, MTU %u, %s way%s%s%s", port->name,
-		 port->ifname, port->driver[0] ? port->driver : "no driver",
-		 port->n_queues, port->n_queues == 1 ? "" : "s", port->mtu,
-		 agent_port_way(port) == WAY_KERNEL ? "kernel" : "agent",
-		 port->carrier ? "" : ", no carrier yet",
-		 port->note[0] ? "; " : "", port->note);
-	return 0;
+	return err;
 }
 
 /* ---- down ---- */
@@ -579,6 +519,7 @@ void lifecycle_down(struct agent *agent, struct port *port,
 	lifecycle_hide(agent, port, state, why);
 	if (port->vhost) {
 		guests_close(agent, port);
+		tags_release(agent, port);
 		return;
 	}
 	/* ... then it receives no more, and nothing is on the way. */
@@ -587,6 +528,7 @@ void lifecycle_down(struct agent *agent, struct port *port,
 	datapath_synchronize();
 	close_queues(agent, port);
 	device_restore_settings(agent->journal, port->ifname);
+	tags_release(agent, port);
 	port->ifindex = 0;
 	port->xmit = false;
 	port->carrier = false;
@@ -609,6 +551,7 @@ void lifecycle_free(struct agent *agent, struct port *port)
 	agent->ports[port->slot] = NULL;
 	networks_update_port(agent, port);
 	datapath_set_port(agent->dp, port->slot, &none);
+	tags_free(agent, port);
 	free(port);
 }
 
@@ -621,7 +564,7 @@ void lifecycle_retry(struct agent *agent)
 		struct port *port = agent->ports[i];
 
 		if (!port || port->state == PORT_STATE_UP || port->vhost ||
-		    now < port->retry_ns)
+		    port->ifindex || now < port->retry_ns)
 			continue;
 		snprintf(old, sizeof(old), "%s", port->why);
 		if (lifecycle_up(agent, port) && strcmp(old, port->why))

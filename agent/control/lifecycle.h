@@ -18,9 +18,21 @@ int lifecycle_new_vm(struct agent *agent, const struct config_vm *config,
 
 /*
  * Brings the port up. 0, or a negative errno: then port->state and port->why
- * say what is wrong, and lifecycle_retry() will try again.
+ * say what is wrong, and lifecycle_retry() will try again. 0 also if all is
+ * ready but the wrong VM, or none, is at the other end: then the port is
+ * hidden, state and why say so, and lifecycle_look() goes on from there.
  */
 int lifecycle_up(struct agent *agent, struct port *port);
+
+/* Shows a port whose device is open (not a guest's) if who is at its other end
+ * may be there, and hides it if not. @info: the device as it is now. 0 or a
+ * negative errno with port->why: it cannot be shown. */
+int lifecycle_admit(struct agent *agent, struct port *port,
+		    const struct link_info *info);
+
+/* Asks that again of ports that are hidden, and of taps that another process has
+ * now than the one that was let in. Once a second. */
+void lifecycle_look(struct agent *agent);
 
 /* Takes the port down, if it is up, and puts its device back as it was; one
  * that was created stays. Its static addresses stay known, so that packets to

@@ -384,6 +384,14 @@ static bool stale_dev(int ifindex, void *arg)
 	return true;
 }
 
+static bool stale_tag(uint32_t slot, void *arg)
+{
+	const struct agent *agent = arg;
+
+	return slot >= PKT_MAX_PORTS || !agent->ports[slot] ||
+	       !agent->ports[slot]->tag;
+}
+
 void networks_sweep(struct agent *agent)
 {
 	struct datapath_stale stale = {
@@ -391,6 +399,7 @@ void networks_sweep(struct agent *agent)
 		.addr = stale_addr,
 		.net = stale_net,
 		.dev = stale_dev,
+		.tag = stale_tag,
 		.arg = agent,
 	};
 

@@ -192,14 +192,12 @@ static bool same_addresses(const struct config_vm *a, const struct config_vm *b)
 		!memcmp(a->addrs, b->addrs, a->n_addrs * sizeof(a->addrs[0])));
 }
 
-/* What a front-end has been offered, or was let in by. */
+/* What a front-end has been offered. */
 static bool same_vhost(const struct config_vhost *a,
 		       const struct config_vhost *b)
 {
 	return !strcmp(a->socket, b->socket) && a->mode == b->mode &&
 	       a->socket_mode == b->socket_mode && a->queues == b->queues &&
-	       a->allow_uid == b->allow_uid &&
-	       !strcmp(a->allow_cgroup, b->allow_cgroup) &&
 	       a->csum == b->csum && a->tso == b->tso && a->gro == b->gro;
 }
 
@@ -210,6 +208,15 @@ static bool same_device(const struct config_device *a,
 	       a->owner == b->owner && a->vnet_hdr == b->vnet_hdr &&
 	       !strcmp(a->peer, b->peer) && !strcmp(a->netns, b->netns) &&
 	       same_vhost(&a->vhost, &b->vhost);
+}
+
+/* Who was let in by what is allowed has to come again if that changes; the
+ * device itself stays. */
+static bool same_allow(const struct config_device *a,
+		       const struct config_device *b)
+{
+	return a->allow_uid == b->allow_uid &&
+	       !strcmp(a->allow_cgroup, b->allow_cgroup);
 }
 
 static bool same_moderation(const struct config_vhost *a,
@@ -231,6 +238,7 @@ static bool same_vm(const struct config_vm *a, const struct config_vm *b)
 	       a->vlan == b->vlan && a->guest_tags == b->guest_tags &&
 	       a->learn == b->learn && a->way == b->way && a->mtu == b->mtu &&
 	       a->class == b->class && same_device(&a->device, &b->device) &&
+	       same_allow(&a->device, &b->device) &&
 	       same_moderation(&a->device.vhost, &b->device.vhost) &&
 	       a->pool.min == b->pool.min &&
 	       a->pool.initial == b->pool.initial &&
@@ -276,11 +284,15 @@ static int change_vm(struct agent *agent, struct port *port,
 	const struct config_vm *old = port->vm_config;
 	bool in_place = old->mtu == new->mtu &&
 			old->isolated == new->isolated &&
-			same_device(&old->device, &new->device);
+			same_device(&old->device, &new->device) &&
+			same_allow(&old->device, &new->device);
 	bool addresses = !same_addresses(old, new) || old->vlan != new->vlan ||
 			 statics_differ;
 	int err = 0;
 
+	/* Hidden, it would keep what it was opened with. */
+	if (port->ifindex && !port->up)
+		lifecycle_down(agent, port, PORT_STATE_DOWN, "reload");
 	/* Taken out by the old configuration, written by the new one. */
 	if (addresses)
 		networks_del_addresses(agent, port);

@@ -333,7 +333,8 @@ const struct schema_key schema_keys[] = {
 	{ .path = "vms[].device.netns", .type = SCHEMA_NETNS,
 	  IN(struct config_device, netns), .def_text = "unknown to the agent",
 	  .text = "veth only: network namespace that the peer is in, or is "
-		  "put into. Needs peer." },
+		  "put into. Needs peer. While the peer is in another one, "
+		  "the port is down." },
 	{ .path = "vms[].device.owner", .type = SCHEMA_USER,
 	  IN(struct config_device, owner), .def = "anybody",
 	  .text = "tap only: the user who may open the device." },
@@ -367,14 +368,18 @@ const struct schema_key schema_keys[] = {
 	  .text = "vhost-user only: how many the VM may use. What it really "
 		  "has is said by the front-end (queues= and mq=on of QEMU)." },
 	{ .path = "vms[].device.allow", .type = SCHEMA_MAP,
-	  .text = "vhost-user only: who may be at the other end of socket. "
-		  "A connection with anybody else is closed and counted." },
+	  .text = "vhost-user and tap only: who may be at the other end of "
+		  "socket, or have the tap open. A connection with anybody "
+		  "else is closed; a tap is not used until who is allowed "
+		  "has it open, and nobody else. Both are counted: pktctl "
+		  "tag show. To see who has a tap open the agent needs "
+		  "CAP_SYS_PTRACE." },
 	{ .path = "vms[].device.allow.uid", .type = SCHEMA_USER,
-	  IN(struct config_device, vhost.allow_uid), .def = "anybody",
-	  .text = "The user that the front-end runs as." },
+	  IN(struct config_device, allow_uid), .def = "anybody",
+	  .text = "The user that it runs as." },
 	{ .path = "vms[].device.allow.cgroup", .type = SCHEMA_PATH,
-	  IN(struct config_device, vhost.allow_cgroup), .def_text = "any",
-	  .text = "How the path of the front-end's cgroup (version 2) must "
+	  IN(struct config_device, allow_cgroup), .def_text = "any",
+	  .text = "How the path of its cgroup (version 2) must "
 		  "end, by whole names: /web1.service allows "
 		  "/system.slice/web1.service." },
 	{ .path = "vms[].device.offloads", .type = SCHEMA_MAP,

@@ -113,6 +113,12 @@ struct vm_credit *datapath_credit(struct datapath *dp, uint32_t slot,
 #define DATAPATH_RECALL_LEN	14
 int datapath_recall(struct datapath *dp, int ifindex, uint32_t n);
 
+int datapath_set_tag(struct datapath *dp, uint32_t slot,
+		     const struct tag_entry *entry);
+void datapath_del_tag(struct datapath *dp, uint32_t slot);
+/* The largest tag in the map; 0 if there is none. */
+uint32_t datapath_last_tag(struct datapath *dp);
+
 /* Waits until no program that began before is still running. */
 void datapath_synchronize(void);
 
@@ -121,14 +127,15 @@ int datapath_get_counters(struct datapath *dp, uint32_t slot,
 			  struct port_counters *ret_counters);
 int datapath_zero_counters(struct datapath *dp, uint32_t slot);
 
-/* Deletes what an earlier process left in fdb, vm_addrs, nets and dev_port, where
- * @stale says so. */
+/* Deletes what an earlier process left in fdb, vm_addrs, nets, dev_port and tags,
+ * where @stale says so. */
 struct datapath_stale {
 	bool (*fdb)(const struct fdb_key *key, const struct fdb_entry *entry,
 		    void *arg);
 	bool (*addr)(const struct addr_key *key, void *arg);
 	bool (*net)(uint16_t vlan, void *arg);
 	bool (*dev)(int ifindex, void *arg);
+	bool (*tag)(uint32_t slot, void *arg);
 	void *arg;
 };
 uint32_t datapath_sweep_maps(struct datapath *dp,

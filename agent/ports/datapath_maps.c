@@ -226,6 +226,35 @@ int datapath_recall(struct datapath *dp, int ifindex, uint32_t n)
 				      &opts);
 }
 
+int datapath_set_tag(struct datapath *dp, uint32_t slot,
+		     const struct tag_entry *entry)
+{
+	struct tag_key key = { .slot = slot };
+
+	return bpf_map_update_elem(FD(dp, tags), &key, entry, BPF_ANY);
+}
+
+void datapath_del_tag(struct datapath *dp, uint32_t slot)
+{
+	struct tag_key key = { .slot = slot };
+
+	bpf_map_delete_elem(FD(dp, tags), &key);
+}
+
+uint32_t datapath_last_tag(struct datapath *dp)
+{
+	struct tag_key key, *prev = NULL;
+	struct tag_entry entry;
+	uint32_t last = 0;
+
+	while (!bpf_map_get_next_key(FD(dp, tags), prev, &key)) {
+		if (!bpf_map_lookup_elem(FD(dp, tags), &key, &entry))
+			last = max_u32(last, entry.tag);
+		prev = &key;
+	}
+	return last;
+}
+
 void datapath_synchronize(void)
 {
 	/* An RCU grace period: NAPI, programs and the redirects they asked
@@ -343,6 +372,15 @@ static bool visit_dev(int fd, const void *key, void *arg)
 	return stale->dev((int)dev->ifindex, stale->arg);
 }
 
+static bool visit_tag(int fd, const void *key, void *arg)
+{
+	const struct datapath_stale *stale = arg;
+	const struct tag_key *tag = key;
+
+	(void)fd;
+	return stale->tag(tag->slot, stale->arg);
+}
+
 uint32_t datapath_sweep_maps(struct datapath *dp,
 			     const struct datapath_stale *stale)
 {
@@ -357,6 +395,8 @@ uint32_t datapath_sweep_maps(struct datapath *dp,
 		   visit_net, arg);
 	n += sweep(FD(dp, dev_port), sizeof(struct dev_key), PKT_MAX_PORTS,
 		   visit_dev, arg);
+	n += sweep(FD(dp, tags), sizeof(struct tag_key), PKT_MAX_PORTS,
+		   visit_tag, arg);
 	count_change(dp);
 	sweep(FD(dp, flood), sizeof(struct net_key), PKT_MAX_NETS, visit_net,
 	      arg);

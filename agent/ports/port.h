@@ -57,6 +57,7 @@
 
 struct port;
 struct queue;
+struct tag;
 struct vhost_pair;
 struct vhost_port;
 
@@ -203,6 +204,7 @@ struct port {
 	bool skb_mode;			/* XDP in generic mode */
 	const struct config_uplink *uplink_config;	/* borrowed */
 	const struct config_vm *vm_config;		/* borrowed */
+	struct tag *tag;		/* VM: owned, see control/tags.h */
 	struct port *uplink;		/* VM: the network's uplink, or NULL */
 	bool out_open;			/* out_max is promised */
 	uint32_t n_learned;		/* forwarding entries */

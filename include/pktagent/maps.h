@@ -142,6 +142,36 @@ struct vm_credit {
 };
 _Static_assert(sizeof(struct vm_credit) == 64, "vm_credit: a cache line");
 
+/* ---- tags: who is behind a VM's port, and what is bound to it ---- */
+
+enum tag_kind {
+	TAG_NOBODY = 0,		/* nobody is there, or it is not known who */
+	TAG_PROCESS = 1,	/* vhost-user, tap */
+	TAG_NAMESPACE = 2,	/* veth */
+};
+
+#define TAG_NO_QUEUE		0xffffffff
+
+struct tag_key {
+	__u32 slot;		/* of the port, and so its pool's */
+};
+
+/* The agent's alone; for operators and other programs of the host. */
+struct tag_entry {
+	__u32 tag;		/* never 0, and never another port's again */
+	enum tag_kind kind;	/* 4 bytes here and there; readable by BTF */
+	__u64 cgroup;		/* TAG_PROCESS: bpf_get_current_cgroup_id() of
+				 * it, 0 = not known */
+	__u32 pid;		/* TAG_PROCESS */
+	__u32 uid;
+	__u32 netns;		/* TAG_NAMESPACE: inode */
+	__u32 first_queue;	/* of its own device, in the ledger of frames;
+				 * TAG_NO_QUEUE = none */
+	__u32 n_queues;		/* queue pairs of its own */
+	__u32 region;		/* of memory; 0 = the one that VMs share */
+};
+_Static_assert(sizeof(struct tag_entry) == 40, "tag_entry layout");
+
 /* ---- recent_devs, recent_dsts, recent_srcs: what a CPU has just found ---- */
 
 /* Looking things up by hash is what a packet costs most, and packets come in

@@ -83,7 +83,8 @@ static const char all_keys[] =
 	"  mac: 02:00:00:00:00:01\n"
 	"  addresses: 192.0.2.1\n"
 	"  vlan: 100\n"
-	"  device: {type: tap, name: t1, owner: 4242, vnet_hdr: true}\n"
+	"  device: {type: tap, name: t1, owner: 4242, vnet_hdr: true, "
+	"allow: {uid: 4242, cgroup: /vm.slice/t1.scope}}\n"
 	"  pool: {initial: 257}\n"
 	"- name: q1\n"
 	"  mac: 02:00:00:00:00:03\n"
@@ -213,6 +214,7 @@ static void defaults_of_ports(void **state)
 	assert_string_equal(vm->device.peer, "");
 	assert_string_equal(vm->device.netns, "");
 	assert_true(vm->device.owner == (uid_t)-1);
+	assert_true(vm->device.allow_uid == (uid_t)-1);
 	assert_false(vm->device.vnet_hdr);
 	assert_int_equal(vm->pool.min, 64);
 	assert_int_equal(vm->pool.initial, 64);
@@ -365,6 +367,8 @@ static void values_of_a_tap(void **state)
 	assert_int_equal(vm->n_addrs, 1);
 	assert_int_equal(vm->device.type, DEVICE_TAP);
 	assert_int_equal(vm->device.owner, 4242);
+	assert_int_equal(vm->device.allow_uid, 4242);
+	assert_string_equal(vm->device.allow_cgroup, "/vm.slice/t1.scope");
 	assert_true(vm->device.vnet_hdr);
 	assert_int_equal(vm->pool.min, 64);
 	assert_int_equal(vm->pool.initial, 257);
@@ -386,8 +390,8 @@ static void values_of_a_vhost_user_vm(void **state)
 	assert_int_equal(device->vhost.mode, SOCKET_SERVER);
 	assert_int_equal(device->vhost.socket_mode, 0666);
 	assert_int_equal(device->vhost.queues, 16);
-	assert_int_equal(device->vhost.allow_uid, 64055);
-	assert_string_equal(device->vhost.allow_cgroup, "/vm.slice/q1.scope");
+	assert_int_equal(device->allow_uid, 64055);
+	assert_string_equal(device->allow_cgroup, "/vm.slice/q1.scope");
 	assert_true(device->vhost.csum);
 	assert_true(device->vhost.tso);
 	assert_false(device->vhost.gro);
@@ -399,8 +403,8 @@ static void values_of_a_vhost_user_vm(void **state)
 	assert_int_equal(device->vhost.mode, SOCKET_CLIENT);
 	assert_int_equal(device->vhost.socket_mode, 0600);
 	assert_int_equal(device->vhost.queues, 1);
-	assert_true(device->vhost.allow_uid == (uid_t)-1);
-	assert_string_equal(device->vhost.allow_cgroup, "");
+	assert_true(device->allow_uid == (uid_t)-1);
+	assert_string_equal(device->allow_cgroup, "");
 	assert_true(device->vhost.csum);
 	assert_true(device->vhost.tso);
 	assert_true(device->vhost.gro);

@@ -860,7 +860,9 @@ static const struct row {
 	{ T(U VETH "    queues: 2\n"),
 	  "8:13: vms[0].device.queues: \"2\": " NO_VHOST("veth") },
 	{ T(U VETH "    allow: {uid: 0}\n"),
-	  "8:12: vms[0].device.allow: a mapping: " NO_VHOST("veth") },
+	  "8:12: vms[0].device.allow: a mapping: is for taps and vhost-user "
+	  "only, and this device is a veth, whose VM is known by netns: "
+	  "remove it" },
 	{ T(U VETH "    offloads: {csum: true}\n"),
 	  "8:15: vms[0].device.offloads: a mapping: " NO_VHOST("veth") },
 	{ T(U "vms:\n" "- name: a\n" "  mac: 52:54:00:00:00:01\n"

@@ -481,6 +481,54 @@ static void test_vhost(void **state)
 	stop(&agent);
 }
 
+/* Who may have a tap open: the port is taken down and up, the tap stays. */
+static void test_allow(void **state)
+{
+	static const char *const rows[] = { "{uid: 7}", "{cgroup: /a}",
+					    "{uid: 7, cgroup: /a}" };
+	static const char from[] = UPLINKS "vms:\n" VM("1", "");
+	static struct agent agent;
+	char to[512], text[300];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		snprintf(to, sizeof(to),
+			 UPLINKS "vms:\n - {name: vm1, mac: 52:54:00:00:00:01, "
+				 "device: {type: tap, name: tap1, allow: %s}}\n",
+			 rows[i]);
+		start(&agent, parse(from));
+		assert_int_equal(reload(&agent, to, text, sizeof(text)), 0);
+		assert_string_equal(
+			text, "0 added, 0 removed, 1 changed, 1 as before");
+		assert_int_equal(n_downs, 1);
+		assert_int_equal(n_restored, 0);
+		assert_matches(&agent, true);
+		stop(&agent);
+	}
+}
+
+/* A port that is hidden from the wrong VM has its device open: what is to
+ * change, it must be opened with. */
+static void test_hidden(void **state)
+{
+	static const char from[] = UPLINKS "vms:\n" VM("1", "");
+	static const char to[] = UPLINKS "vms:\n" VM("1", ", class: 3");
+	static struct agent agent;
+	struct port *port;
+	char text[300];
+
+	(void)state;
+	start(&agent, parse(from));
+	port = agent.ports[find_vm(&agent, &agent.config->vms[0])->slot];
+	port->state = PORT_STATE_DOWN;
+	port->ifindex = 7;
+	assert_int_equal(reload(&agent, to, text, sizeof(text)), 0);
+	assert_int_equal(n_downs, 1);
+	/* It comes up by itself, as any that is down. */
+	assert_matches(&agent, false);
+	stop(&agent);
+}
+
 /* A VM that changes from one kind of device to another, and back. */
 static void test_vhost_from_tap(void **state)
 {
@@ -512,6 +560,8 @@ int main(void)
 		cmocka_unit_test(test_absent_device),
 		cmocka_unit_test(test_vhost),
 		cmocka_unit_test(test_vhost_from_tap),
+		cmocka_unit_test(test_allow),
+		cmocka_unit_test(test_hidden),
 	};
 
 	return cmocka_run_group_tests_name("reload", tests, NULL, NULL);
