@@ -44,6 +44,7 @@ static void usage(FILE *out)
 		"                          bytes as in 16MiB; and the most it may ever hold\n"
 		"  pool log [VM]           how the pools grew and shrank, and why\n"
 		"  queue show [PORT]       the AF_XDP queues\n"
+		"  tag show [VM]           who is behind each VM's port, and what is his\n"
 		"  worker show [NUMBER]    the threads that forward\n"
 		"  fdb show [PORT]         the forwarding table\n"
 		"  bypass show [VM]        pairs of VMs whose packets pass the switch by\n"

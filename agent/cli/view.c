@@ -15,6 +15,7 @@ static const struct {
 	{ "pool", view_pools },	    { "queue", view_queues },
 	{ "worker", view_workers }, { "fdb", view_fdb },
 	{ "bypass", view_bypass },  { "counters", view_counters },
+	{ "tag", view_tags },
 };
 
 bool view_known(const char *object)

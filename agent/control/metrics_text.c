@@ -9,6 +9,7 @@
 
 #include "base/base.h"
 #include "control/metrics_text_private.h"
+#include "control/tags.h"
 #include "switching/worker.h"
 #include "version.h"
 
@@ -140,6 +141,11 @@ static uint64_t link_tx_bytes(const struct snapshot_port *sp)
 	return sp->link.tx_bytes;
 }
 
+static uint64_t tag_refused(const struct snapshot_port *sp)
+{
+	return sp->port->tag->n_refused;
+}
+
 static uint64_t vhost_connected(const struct snapshot_port *sp)
 {
 	return sp->vhost->info.state != VHOST_STATE_WAITING;
@@ -215,7 +221,7 @@ static uint64_t vhost_bypassed_bytes(const struct snapshot_port *sp)
 /* One value per port that has it. */
 static const struct port_family {
 	const char *name, *type, *help;
-	enum { FOR_ALL, FOR_LINK, FOR_VHOST } which;
+	enum { FOR_ALL, FOR_LINK, FOR_TAG, FOR_VHOST } which;
 	uint64_t (*value)(const struct snapshot_port *sp);
 } port_families[] = {
 	{ "port_up", "gauge", "1 if the port is up.", FOR_ALL, port_up },
@@ -237,6 +243,9 @@ static const struct port_family {
 	{ "port_transmit_bytes_total", "counter",
 	  "Bytes the host sent to the device, by the kernel's count, or to a vhost-user guest.",
 	  FOR_LINK, link_tx_bytes },
+	{ "tag_refused_total", "counter",
+	  "Times somebody else than the VM was behind its port: see pktctl tag show.",
+	  FOR_TAG, tag_refused },
 	{ "vhost_connected", "gauge",
 	  "1 if a front-end (QEMU) of the VM is connected.", FOR_VHOST,
 	  vhost_connected },
@@ -272,6 +281,7 @@ static bool has_family(const struct snapshot_port *sp,
 {
 	return pf->which == FOR_ALL ||
 	       (pf->which == FOR_LINK && sp->has_link) ||
+	       (pf->which == FOR_TAG && sp->port->tag) ||
 	       (pf->which == FOR_VHOST && sp->vhost);
 }
 

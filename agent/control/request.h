@@ -7,7 +7,7 @@
  *	{"ok":false,"error":"web1: no such VM; pktctl vm show lists them"}
  *
  *	object			verb	name		who may
- *	vm			show	a VM		anybody who may connect
+ *	vm, tag			show	a VM		anybody who may connect
  *	port, pool, queue,
  *	fdb, counters		show	a port		anybody
  *	bypass			show	a VM		anybody

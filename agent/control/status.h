@@ -35,6 +35,9 @@ json_t *status_pool(const struct snapshot_port *sp);
  */
 uint32_t status_pool_log(FILE *out, const struct pools_log *log, const char *vm,
 			 uint32_t n_max);
+
+/* Who is behind a VM's port, which has a tag. */
+json_t *status_tag(const struct snapshot_port *sp);
 json_t *status_queue(const struct queue *queue);
 json_t *status_worker(const struct worker *worker);
 /* An entry of the forwarding table, written as text: of these there may be

@@ -69,6 +69,17 @@ static json_t *list_queues(const struct list *list)
 	return array;
 }
 
+static json_t *list_tags(const struct list *list)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; i < list->snap->n_ports; i++)
+		if (list->snap->ports[i].port->tag)
+			json_array_append_new(array,
+					      status_tag(&list->snap->ports[i]));
+	return array;
+}
+
 static json_t *list_workers(const struct list *list)
 {
 	json_t *array = json_array();
@@ -224,6 +235,7 @@ static const struct object {
 	{ "pool", NAME_PORT, SNAPSHOT_POOLS | SNAPSHOT_FRAMES, list_pools,
 	  NULL },
 	{ "queue", NAME_PORT, 0, list_queues, NULL },
+	{ "tag", NAME_VM, 0, list_tags, NULL },
 	{ "worker", NAME_WORKER, 0, list_workers, NULL },
 	{ "fdb", NAME_PORT, 0, NULL, list_fdb },
 	{ "bypass", NAME_VM, 0, NULL, list_bypass },

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "control/snapshot.h"
+#include "control/tags.h"
 #include "switching/worker.h"
 
 struct fake {
@@ -26,6 +27,7 @@ struct fake {
 	struct share *wan_shares[2][2], *web_shares[1];
 	uint32_t ring_producer;
 	struct worker worker;
+	struct tag tags[2]; /* of the VMs, once fake_tag() was called */
 	struct snapshot *snap;
 };
 
@@ -220,6 +222,30 @@ static inline struct fake *fake_new(void)
 		abort();
 	fake_snapshot(fake);
 	return fake;
+}
+
+/* Gives the VM @i a tag: of a process, of nobody who was refused. */
+static inline struct tag *fake_tag(struct fake *fake, uint32_t i)
+{
+	struct tag *tag = &fake->tags[i];
+	struct port *port = &fake->ports[1 + i];
+
+	tag->entry.tag = 40 + i;
+	tag->entry.first_queue = port->n_queues ? port->queues[0]->id :
+						  TAG_NO_QUEUE;
+	tag->entry.n_queues = port->n_queues;
+	if (i) {
+		tag->n_refused = 2;
+		strcpy(tag->why, "process 6 has it open");
+	} else {
+		tag->entry.kind = TAG_PROCESS;
+		tag->entry.pid = 4711;
+		tag->entry.uid = 64055;
+		tag->entry.cgroup = 123456789012;
+		strcpy(tag->cgroup, "/machine.slice/web1.scope");
+	}
+	port->tag = tag;
+	return tag;
 }
 
 /* Makes a vhost-user VM of the VM @i: one pair that runs, one that does not. */

@@ -120,6 +120,8 @@ static void test_values(void **state)
 		"pktagent_pool_receive_limit_frames{port=\"web1\"} 1024",
 		"pktagent_pool_out_frames{port=\"web1\"} 5",
 		"pktagent_pool_out_limit_frames{port=\"web1\"} 512",
+		"pktagent_tag_refused_total{port=\"web1\"} 0",
+		"pktagent_tag_refused_total{port=\"db1\"} 2",
 		"pktagent_queue_zero_copy{port=\"wan\",queue=\"0\"} 0",
 		"pktagent_queue_zero_copy{port=\"wan\",queue=\"1\"} 1",
 		"pktagent_queue_posted_frames{port=\"wan\",queue=\"1\"} 1001",
@@ -159,11 +161,15 @@ static void test_values(void **state)
 	fake->ports[1].pool.n_grown = 4096;
 	fake->ports[1].pool.n_shrunk = 2112;
 	fake->worker.pool_events.n_lost = 6;
+	fake_tag(fake, 0);
+	fake_tag(fake, 1);
 	fdb_set(fake->agent.vs.fdb, &key, 2, FDB_F_STATIC, 1);
 	text = make_text(fake);
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
 		if (!has_line(text, lines[i]))
 			fail_msg("not there: %s\n%s", lines[i], text);
+	/* Uplinks have no tags. */
+	assert_null(strstr(text, "tag_refused_total{port=\"wan\""));
 	/* A device that is away has no counters, rather than zeros. */
 	assert_null(strstr(text, "receive_packets_total{port=\"db1\""));
 	/* An uplink has no pool that changes. */

@@ -255,7 +255,7 @@ static void test_objects(void **state)
 {
 	static const char *const objects[] = { "vm",	  "port",   "pool",
 					       "queue",	  "worker", "fdb",
-					       "counters" };
+					       "counters", "tag" };
 	struct env *env = *state;
 	int fd = client_open(env);
 	char text[100];

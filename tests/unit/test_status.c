@@ -258,6 +258,46 @@ static void test_list_bypass(void **state)
 	assert_string_equal(err, "wan: no such VM; pktctl vm show lists them");
 }
 
+static void test_list_tags(void **state)
+{
+	struct fake *fake = *state;
+	char err[200];
+	json_t *data;
+
+	assert_int_equal(list(fake, "tag", NULL, &data, err), 0);
+	assert_json(data, "[]");
+	fake_tag(fake, 0);
+	fake_tag(fake, 1);
+	assert_int_equal(list(fake, "tag", NULL, &data, err), 0);
+	assert_json(data,
+		    "[{'vm':'web1','tag':40,'slot':2,'identity':"
+		    "{'kind':'process','pid':4711,'uid':64055,"
+		    "'cgroup':'/machine.slice/web1.scope',"
+		    "'cgroup_id':123456789012},"
+		    "'queues':{'pairs':1,'device':[9],'uplink':[7]},"
+		    "'memory':{'region':0,'umems':1},'refused':0,'why':''},"
+		    "{'vm':'db1','tag':41,'slot':3,'identity':"
+		    "{'kind':'nobody'},"
+		    "'queues':{'pairs':0,'device':[],'uplink':[]},"
+		    "'memory':{'region':0,'umems':0},'refused':2,"
+		    "'why':'process 6 has it open'}]");
+	fake->tags[1].entry = (struct tag_entry){ .tag = 41,
+						  .kind = TAG_NAMESPACE,
+						  .netns = 4026532000,
+						  .region = 3 };
+	fake->tags[1].why[0] = '\0';
+	strcpy(fake->vms[1].device.netns, "db1");
+	assert_int_equal(list(fake, "tag", "db1", &data, err), 0);
+	assert_json(data, "[{'vm':'db1','tag':41,'slot':3,'identity':"
+			  "{'kind':'namespace','netns':'db1',"
+			  "'inode':4026532000},"
+			  "'queues':{'pairs':0,'device':[],'uplink':[]},"
+			  "'memory':{'region':3,'umems':0},'refused':2,"
+			  "'why':''}]");
+	assert_int_equal(list(fake, "tag", "wan", &data, err), -ENOENT);
+	assert_string_equal(err, "wan: no such VM; pktctl vm show lists them");
+}
+
 static void test_vm_absent(void **state)
 {
 	struct fake *fake = *state;
@@ -669,6 +709,7 @@ int main(void)
 		TEST(test_vm),		 TEST(test_vm_absent),
 		TEST(test_vm_vhost),	 TEST(test_vm_vhost_waiting),
 		TEST(test_bypass),	 TEST(test_list_bypass),
+		TEST(test_list_tags),
 		TEST(test_port),	 TEST(test_port_nulls),
 		TEST(test_no_carrier),	 TEST(test_hugepages),
 		TEST(test_pool),	 TEST(test_pool_uplink),

@@ -334,6 +334,42 @@ static void test_bypass(void **state)
 		    "a     c   0: vms  active     10   8000  \n");
 }
 
+static void test_tags(void **state)
+{
+	struct fake *fake = *state;
+	struct snapshot_port *sp = fake->snap->ports;
+
+	fake_tag(fake, 0);
+	fake_tag(fake, 1);
+	assert_view(
+		"tag",
+		answer(2000, array_of(status_tag(&sp[1]), status_tag(&sp[2]))),
+		NULL,
+		"VM    TAG  IDENTITY                                                 QUEUES               MEMORY            REFUSED\n"
+		"web1   40  process 4711 of user 64055 in /machine.slice/web1.scope  1 pair: 9; uplink 7  region 0, 1 UMEM        0\n"
+		"db1    41  nobody                                                   0 pairs              region 0                2\n"
+		"    refused: process 6 has it open\n");
+	fake->tags[1].entry = (struct tag_entry){
+		.tag = 41, .kind = TAG_NAMESPACE, .netns = 4026532000
+	};
+	fake->tags[0].cgroup[0] = fake->tags[1].why[0] = '\0';
+	fake->ports[2].queues = fake->wan_queues;
+	fake->ports[2].n_queues = fake->tags[1].entry.n_queues = 2;
+	strcpy(fake->vms[1].device.netns, "db1");
+	assert_view(
+		"tag",
+		answer(2000, array_of(status_tag(&sp[1]), status_tag(&sp[2]))),
+		NULL,
+		"VM    TAG  IDENTITY                    QUEUES               MEMORY             REFUSED\n"
+		"web1   40  process 4711 of user 64055  1 pair: 9; uplink 7  region 0, 1 UMEM         0\n"
+		"db1    41  namespace db1 (4026532000)  2 pairs: 7, 8        region 0, 2 UMEMs        2\n");
+	fake->vms[1].device.netns[0] = '\0';
+	assert_view("tag",
+		    answer(2000, array_of(status_tag(&sp[2]), NULL)), NULL,
+		    "VM   TAG  IDENTITY              QUEUES         MEMORY             REFUSED\n"
+		    "db1   41  namespace 4026532000  2 pairs: 7, 8  region 0, 2 UMEMs        2\n");
+}
+
 static void test_ports(void **state)
 {
 	struct fake *fake = *state;
@@ -709,6 +745,7 @@ int main(void)
 		TEST(test_workers),	TEST(test_fdb),
 		TEST(test_counters),	TEST(test_no_rate),
 		TEST(test_vhost),	TEST(test_bypass),
+		TEST(test_tags),
 		TEST(test_strange),
 	};
 
