@@ -51,6 +51,7 @@ int generate(struct xdp_md *ctx)
 	void *data_end = (void *)(long)ctx->data_end;
 	void *data = (void *)(long)ctx->data;
 	__be16 *sport = data + PVP_SPORT_OFF;
+	__u8 *dst = data + PVP_DST_OFF;
 	__u32 flow;
 
 	if (data + PVP_HEAD > data_end || !is_due())
@@ -60,7 +61,10 @@ int generate(struct xdp_md *ctx)
 	if (state.flow >= send.n_flows)
 		state.flow = 0;
 	*sport = bpf_htons(PVP_FIRST_SPORT + (flow & 0x7fff));
-	state.sent++;
+	if (state.sent & 1)
+		*dst = (__u8)(*dst + send.other);
+	if (++state.sent == send.n_burst)
+		state.last_ns = bpf_ktime_get_ns();
 	return (int)bpf_redirect(send.ifindex, 0);
 }
 

@@ -291,20 +291,6 @@ static void measure_cost(struct pvp *p, const struct options *o, struct load *l)
 	print_value(l, "kernel", r.kernel_ns);
 }
 
-static double percentile(const uint32_t *hist, double part)
-{
-	uint64_t n = 0, sum = 0;
-
-	for (uint32_t i = 0; i < PVP_BUCKETS; i++)
-		n += hist[i];
-	for (uint32_t i = 0; i < PVP_BUCKETS; i++) {
-		sum += hist[i];
-		if (sum && (double)sum >= part * (double)n)
-			return (double)pvp_bucket_ns(i) / 1000;
-	}
-	return 0;
-}
-
 static void measure_latency(struct pvp *p, struct load *l)
 {
 	uint32_t *hist = p->guests[l->path == PATH_GUEST_GUEST]->hist;
@@ -323,9 +309,9 @@ static void measure_latency(struct pvp *p, struct load *l)
 			wire_add_times(p->wire, hist);
 		}
 		snprintf(name, sizeof(name), "p50_%.0fk", l->pps / 1000);
-		print_value(l, name, percentile(hist, 0.5));
+		print_value(l, name, load_percentile(hist, 0.5));
 		snprintf(name, sizeof(name), "p99_%.0fk", l->pps / 1000);
-		print_value(l, name, percentile(hist, 0.99));
+		print_value(l, name, load_percentile(hist, 0.99));
 	}
 	l->stamp = false;
 }

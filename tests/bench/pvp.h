@@ -12,6 +12,7 @@
 #define PVP_FIRST_SPORT 1024
 
 /* Ethernet, IPv4, UDP, then struct pvp_stamp. */
+#define PVP_DST_OFF   5 /* the last byte of the destination MAC */
 #define PVP_SPORT_OFF (14 + 20)
 #define PVP_STAMP_OFF 44
 #define PVP_HEAD      64 /* bytes written anew for each frame */
@@ -56,14 +57,17 @@ struct pvp_send {
 	__u64 gap_ps; /* between frames, picoseconds; 0 = as fast as may be */
 	__u32 ifindex;
 	__u32 n_flows;
+	__u32 other; /* added to the last byte of every second frame's
+			destination MAC */
 	__u32 epoch; /* a new one: begin anew */
 	__u32 on;
+	__u32 n_burst; /* the frame after which it is last_ns; 0: none */
 };
 
 /* Written by the program, of which one runs at a time. */
 struct pvp_sent {
 	__u64 sent; /* in this epoch */
-	__u64 first_ns;
+	__u64 first_ns, last_ns;
 	__u32 epoch;
 	__u32 flow;
 };

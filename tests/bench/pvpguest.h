@@ -15,11 +15,14 @@
 #include "bench.h"
 #include "pvp.h"
 
-#define GUEST_RING   1024
+/* A benchmark with many guests makes them smaller. */
+#ifndef GUEST_RING
+#define GUEST_RING 1024
+#endif
 #define GUEST_BURST  32
 #define GUEST_BUF    2048
 #define GUEST_BUFS   (2 * GUEST_RING)
-#define GUEST_REGION (16ull << 20)
+#define GUEST_REGION (16384ull * GUEST_RING)
 #define GUEST_HDR    ((uint32_t)sizeof(struct front_net_hdr))
 
 struct guest {
@@ -76,8 +79,8 @@ static inline void guest_silence(struct guest *g)
 	front_ring_silence(g->tx);
 }
 
-/* Waits for the back-end, sets up and fills the receive ring. */
-static inline void guest_start(struct guest *g, int timeout_ms)
+/* Waits for the back-end and sets up, without a buffer to receive in. */
+static inline void guest_connect(struct guest *g, int timeout_ms)
 {
 	int err = front_accept(&g->front, timeout_ms);
 
@@ -93,24 +96,38 @@ static inline void guest_start(struct guest *g, int timeout_ms)
 		g->rx->desc[i].addr = g->gpa + (uint64_t)i * GUEST_BUF;
 		g->rx->desc[i].len = GUEST_BUF;
 		g->rx->desc[i].flags = VRING_DESC_F_WRITE;
-		front_ring_put(g->rx, i);
 	}
 	for (uint16_t i = GUEST_RING; i < GUEST_BUFS; i++)
 		g->free[g->n_free++] = i;
 	guest_silence(g);
-	front_ring_kick(g->rx);
-}
-
-static inline void guest_close(struct guest *g)
-{
-	front_close(&g->front);
-	free(g->hist);
 }
 
 /* Like front_ring_put(), by a constant. */
 static inline void guest_avail(struct front_ring *ring, uint16_t d)
 {
 	ring->avail->ring[ring->avail_idx++ % GUEST_RING] = d;
+}
+
+/* Gives @n buffers to the receive ring. Descriptors come back in order, so
+ * those that have are the next ones. */
+static inline void guest_post(struct guest *g, uint32_t n)
+{
+	for (; n; n--)
+		guest_avail(g->rx, g->rx->avail_idx % GUEST_RING);
+	front_ring_kick(g->rx);
+}
+
+/* Waits for the back-end, sets up and fills the receive ring. */
+static inline void guest_start(struct guest *g, int timeout_ms)
+{
+	guest_connect(g, timeout_ms);
+	guest_post(g, GUEST_RING);
+}
+
+static inline void guest_close(struct guest *g)
+{
+	front_close(&g->front);
+	free(g->hist);
 }
 
 /* ---- sending ---- */

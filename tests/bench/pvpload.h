@@ -307,6 +307,21 @@ static inline void load_rates(struct load_result *r,
 		r->kernel_ns = r->cost_ns * kernel / (user + kernel);
 }
 
+/* Of times in the buckets of pvp.h: microseconds. */
+static inline double load_percentile(const uint32_t *hist, double part)
+{
+	uint64_t n = 0, sum = 0;
+
+	for (uint32_t i = 0; i < PVP_BUCKETS; i++)
+		n += hist[i];
+	for (uint32_t i = 0; i < PVP_BUCKETS; i++) {
+		sum += hist[i];
+		if (sum && (double)sum >= part * (double)n)
+			return (double)pvp_bucket_ns(i) / 1000;
+	}
+	return 0;
+}
+
 static inline struct load_result load_run(struct pvp *p, const struct load *l)
 {
 	bool live = path_from_wire(l->path) && !l->stamp;

@@ -159,28 +159,63 @@ static inline void wire_reset(struct wire *w)
 
 /* ---- live frames ---- */
 
-static inline void *wire_run(void *arg)
+/* Makes frames of the wire's, @n of them, until a signal comes. 0 or -EINTR. */
+static inline int wire_generate(struct wire *w, int n)
 {
 	LIBBPF_OPTS(bpf_test_run_opts, opts);
-	struct wire *w = arg;
 	struct xdp_md ctx = { .data_end = w->size };
 	int err;
 
-	pin_to_cpu(w->cpu);
 	opts.data_in = w->packet;
 	opts.data_size_in = w->size;
 	opts.ctx_in = &ctx;
 	opts.ctx_size_in = sizeof(ctx);
 	opts.flags = BPF_F_TEST_XDP_LIVE_FRAMES;
 	opts.batch_size = WIRE_BATCH;
-	opts.repeat = INT_MAX;
-	while (!w->stop) {
-		err = bpf_prog_test_run_opts(w->generate_fd, &opts);
-		if (err && err != -EINTR)
-			die("the kernel does not send live frames: %s",
-			    strerror(-err));
-	}
+	opts.repeat = n;
+	err = bpf_prog_test_run_opts(w->generate_fd, &opts);
+	if (err && err != -EINTR)
+		die("the kernel does not send live frames: %s", strerror(-err));
+	return err;
+}
+
+static inline void *wire_run(void *arg)
+{
+	struct wire *w = arg;
+
+	pin_to_cpu(w->cpu);
+	while (!w->stop)
+		wire_generate(w, INT_MAX);
 	return NULL;
+}
+
+/* What is sent from now on, and nothing yet. */
+static inline void wire_load(struct wire *w, const uint8_t *packet,
+			     uint32_t size, double pps, uint32_t n_flows)
+{
+	memcpy(w->packet, packet, size);
+	memcpy(w->send->head, packet, PVP_HEAD);
+	w->size = size;
+	w->send->gap_ps = pps > 0 ? (uint64_t)(1e12 / pps) : 0;
+	w->send->n_flows = n_flows;
+	w->send->on = 0;
+	w->sent->sent = 0;
+	__atomic_fetch_add(&w->send->epoch, 1, __ATOMIC_RELEASE);
+}
+
+/* Sends @n frames as fast as may be; returns how many were sent, some
+ * milliseconds later. Those took w->sent->first_ns to last_ns. No thread of
+ * live frames may be running. */
+static inline uint64_t wire_burst(struct wire *w, const uint8_t *packet,
+				  uint32_t size, uint32_t n)
+{
+	wire_load(w, packet, size, 0, 1);
+	w->send->n_burst = n;
+	w->send->on = 1;
+	wire_generate(w, (int)n);
+	w->send->on = 0;
+	w->send->n_burst = 0;
+	return w->sent->sent;
 }
 
 /*
@@ -193,14 +228,7 @@ static inline void wire_start(struct wire *w, const uint8_t *packet,
 {
 	int err;
 
-	memcpy(w->packet, packet, size);
-	memcpy(w->send->head, packet, PVP_HEAD);
-	w->size = size;
-	w->send->gap_ps = pps > 0 ? (uint64_t)(1e12 / pps) : 0;
-	w->send->n_flows = n_flows;
-	w->send->on = 0;
-	w->sent->sent = 0;
-	__atomic_fetch_add(&w->send->epoch, 1, __ATOMIC_RELEASE);
+	wire_load(w, packet, size, pps, n_flows);
 	w->stop = false;
 	err = pthread_create(&w->thread, NULL, wire_run, w);
 	if (err)
