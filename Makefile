@@ -7,6 +7,8 @@
 #   sudo make bench     measure; figures in build/bench/
 #   sudo make bench-pvp the same of VMs, beside testpmd and Open vSwitch;
 #                       ROUNDS= CASES= SIZES= SWITCHES= PROFILE=1
+#   sudo make bench-pools  what pools that breathe are worth;
+#                       ROUNDS= CASES= SECS= ...
 #   make install        DESTDIR= PREFIX= SYSCONFDIR= UNITDIR=
 #   make uninstall      the same variables; the configuration stays
 #   make tidy           clang-tidy
@@ -220,6 +222,13 @@ bench-pvp:
 	$(Q)tests/bench/pvp.sh
 PVP_TOOLS = $(addprefix $(B)/tests/bench/,pvp pvp.bpf.o pvpresult)
 
+# What pools that breathe are worth; see the script.
+bench-pools:
+	@tests/deps.sh bench
+	@$(MAKE) --no-print-directory $(DEMO_JOBS) agent $(POOLS_TOOLS)
+	$(Q)tests/bench/pools.sh
+POOLS_TOOLS = $(addprefix $(B)/tests/bench/,pools pvp.bpf.o result)
+
 # ---- for tools that read C ----
 
 C_SRC	:= $(MAINS) $(LIB_SRC) $(wildcard tests/unit/*.c tests/tools/*.c \
@@ -272,7 +281,7 @@ clean:
 	rm -rf build build-san build-tsan build-clang compile_commands.json
 
 FORCE:
-.PHONY: all install uninstall tidy agent tools bench bench-pvp unit bpftest fuzz deps demo check clean FORCE
+.PHONY: all install uninstall tidy agent tools bench bench-pvp bench-pools unit bpftest fuzz deps demo check clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
