@@ -100,6 +100,7 @@ struct growth_opts {
 struct growth {
 	uint64_t first; /* until the bound was a batch above an idle pool's */
 	uint64_t cover; /* until the bound covered the burst */
+	uint64_t sent;	/* until the last packet was sent */
 };
 
 /* Until the VM may hold no more than when it was idle first. False if it does
@@ -155,6 +156,8 @@ static inline struct growth growth_burst(struct pools *p, uint32_t vm,
 		if (due > GROWTH_CHUNK)
 			due = GROWTH_CHUNK;
 		sent += wire_xsk_send(&p->wire, p->packet, p->size, due, false);
+		if (sent == o->burst && !g.sent)
+			g.sent = now_ns() - start;
 		growth_look(credit, key, begin, o, start, &g);
 	}
 	*lost += sent - pools_take(guest, sent);
@@ -165,7 +168,8 @@ static inline struct growth growth_burst(struct pools *p, uint32_t vm,
 static inline uint32_t growth_find_key(struct pools *p, uint32_t vm,
 				       const struct credit *credit)
 {
-	uint32_t *before = calloc(credit->n, sizeof(*before)), key;
+	uint32_t *before = calloc(credit->n, sizeof(*before));
+	uint32_t key, found = 0, most = 0;
 
 	if (!before)
 		die("no memory");
@@ -174,17 +178,24 @@ static inline uint32_t growth_find_key(struct pools *p, uint32_t vm,
 	pools_address(p, vm);
 	wire_burst(&p->wire, p->packet, p->size, 8);
 	pools_take(&p->guests[vm], 8);
-	for (key = 0; key < credit->n; key++)
-		if (credit_handed(credit, key) != before[key])
-			break;
+	for (key = 0; key < credit->n; key++) {
+		uint32_t n = credit_handed(credit, key) - before[key];
+
+		if (n > most) {
+			most = n;
+			found = key;
+		}
+	}
 	free(before);
-	if (key == credit->n)
+	if (!most)
 		die("vm%u: no entry of vm_credit counts its packets", vm + 1);
-	return key;
+	return found;
 }
 
-static inline void growth_print(double *first, double *cover, uint32_t n)
+static inline void growth_print(double *first, double *cover, double *sent,
+				uint32_t n)
 {
+	pools_print("sent_p50", pools_percentile(sent, n, 0.5) / 1e3);
 	pools_print("first_p50", pools_percentile(first, n, 0.5) / 1e3);
 	pools_print("first_p99", pools_percentile(first, n, 0.99) / 1e3);
 	pools_print("cover_p50", pools_percentile(cover, n, 0.5) / 1e3);
@@ -195,6 +206,7 @@ static inline void growth_print(double *first, double *cover, uint32_t n)
  * Bursts to idle VMs in turn, whose guests have no buffer posted, so that all
  * of it has to find room in the pool.
  *
+ *	sent_p50		microseconds until the last packet was sent
  *	first_p50, first_p99	microseconds from the first packet until the
  *				pool may hold a batch more than an idle one
  *	cover_p50, cover_p99	until it may hold the burst
@@ -207,6 +219,7 @@ static inline void growth_run(struct pools *p, const struct growth_opts *o)
 {
 	double *first = pools_values(o->n_bursts);
 	double *cover = pools_values(o->n_bursts);
+	double *sent = pools_values(o->n_bursts);
 	uint32_t keys[POOLS_MAX_VMS], idle[POOLS_MAX_VMS];
 	uint32_t missed = 0, restless = 0;
 	struct credit credit;
@@ -226,14 +239,16 @@ static inline void growth_run(struct pools *p, const struct growth_opts *o)
 		g = growth_burst(p, vm, &credit, keys[vm], o, &lost);
 		missed += !g.cover;
 		first[i] = (double)(g.first ? g.first : GROWTH_WAIT_NS);
+		sent[i] = (double)g.sent;
 		cover[i] = (double)(g.cover ? g.cover : GROWTH_WAIT_NS);
 	}
-	growth_print(first, cover, o->n_bursts);
+	growth_print(first, cover, sent, o->n_bursts);
 	pools_print("missed", missed);
 	pools_print("restless", restless);
 	pools_print("lost", (double)lost);
 	free(first);
 	free(cover);
+	free(sent);
 }
 
 #endif
