@@ -107,24 +107,36 @@ int pools_configure(struct agent *agent, struct port *port)
 	return 0;
 }
 
-/* What of the minimum the parts that are open have. */
-static uint32_t covered(const struct agent *agent, const struct port *port)
+/* What of the minimum the parts that are open have. After the minimum was raised
+ * they have not yet what they are to have. */
+static uint32_t covered(const struct port *port)
 {
+	const struct port *uplink = port->uplink;
 	const struct pool *pool = &port->pool;
-	uint32_t n = port->n_queues * pool->least.tx_per_queue;
+	uint32_t n = 0;
 
-	if (port->uplink)
-		n += shares_count(agent, port, port->uplink) *
-		     pool->least.rx_per_queue;
+	for (uint32_t i = 0; i < port->n_queues; i++)
+		n += min_u32(pool_load(&port->queues[i]->base),
+			     pool->least.tx_per_queue);
+	for (uint32_t i = 0; uplink && i < uplink->n_queues; i++) {
+		const struct queue *queue = uplink->queues[i];
+		const struct share *share = shares_find(port, queue);
+
+		if (share)
+			n += min_u32(pool_load(queue->owner == port ?
+						       &queue->base :
+						       &share->limit),
+				     pool->least.rx_per_queue);
+	}
 	if (port->out_open)
-		n += pool->least.out;
+		n += min_u32(pool_load(&port->out_max), pool->least.out);
 	return n;
 }
 
 void pools_reserve(struct agent *agent, struct port *port)
 {
 	struct pool *pool = &port->pool;
-	uint32_t has = covered(agent, port);
+	uint32_t has = covered(port);
 	uint32_t wanted = pool->min > has ? pool->min - has : 0;
 
 	if (wanted > pool->reserved)
@@ -184,8 +196,14 @@ void pools_set(struct agent *agent, struct port *port, uint32_t frames,
 
 	if (divide(agent, port, frames, &parts))
 		return;
-	for (uint32_t i = 0; i < agent->vs.n_workers; i++)
-		worker_set_pool(agent->vs.workers[i], port, &parts, reason);
+	/* Once more, as what one worker's parts were too large by may have been
+	 * what another's were to have. */
+	for (int round = 0; round < 2; round++)
+		for (uint32_t i = 0; i < agent->vs.n_workers; i++)
+			worker_set_pool(agent->vs.workers[i], port, &parts,
+					reason);
+	/* Now the parts have what was reserved for them. */
+	pools_reserve(agent, port);
 }
 
 /* The most that the port's rings were made for. */

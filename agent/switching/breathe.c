@@ -318,6 +318,36 @@ static void each_part(struct worker *worker, struct port *port,
 	}
 }
 
+/* Has the bound be @least at any rate: that was reserved. */
+static void grow_to_least(struct worker *worker, struct share *share,
+			  struct port *port, uint32_t least,
+			  enum pool_reason reason)
+{
+	struct queue *queue = share->queue;
+	uint32_t bound = bound_of(queue, share, port);
+
+	if (bound >= least)
+		return;
+	pool_add(&port->pool, least - bound);
+	queue_cover(queue, &worker->vs->promises, least - bound, true);
+	move_bound(queue, share, port, least);
+	note(worker, port, least - bound, true, reason);
+}
+
+static void grow_out_to_least(struct worker *worker, struct port *port,
+			      enum pool_reason reason)
+{
+	uint32_t max = pool_load(&port->out_max);
+	uint32_t least = pool_load(&port->pool.least.out);
+
+	if (max >= least)
+		return;
+	pool_add(&port->pool, least - max);
+	promises_force(&worker->vs->promises, least - max);
+	__atomic_fetch_add(&port->out_max, least - max, __ATOMIC_RELAXED);
+	note(worker, port, least - max, true, reason);
+}
+
 /* In no batches: a part that got more than was asked for would leave another
  * without, as the pool has a maximum; and then lose it again, as idle. */
 struct setting {
@@ -330,8 +360,12 @@ static void set_part(struct worker *worker, struct share *share,
 {
 	const struct setting *to = arg;
 	uint32_t want = floor_of(share->queue, port, to->parts);
-	uint32_t bound = bound_of(share->queue, share, port);
+	uint32_t bound;
 
+	grow_to_least(worker, share, port,
+		      floor_of(share->queue, port, &port->pool.least),
+		      to->reason);
+	bound = bound_of(share->queue, share, port);
 	if (bound < want)
 		grow(worker, share, port, want - bound, 1, to->reason);
 	else
@@ -353,6 +387,8 @@ void breathe_set(struct worker *worker, struct port *port,
 				      min_u32(max, out_used(worker, port))),
 			reason);
 	each_part(worker, port, set_part, &to);
+	if (is_keeper(worker, port) && max)
+		grow_out_to_least(worker, port, reason);
 	max = pool_load(&port->out_max);
 	if (is_keeper(worker, port) && max < parts->out)
 		grow_out(worker, port, parts->out - max, 1, reason);
