@@ -81,7 +81,7 @@ static int start_switch(struct agent *agent, char *err, size_t err_size)
 	ret = vswitch_init(&agent->vs, &opts, err, err_size);
 	if (ret)
 		return ret;
-	if (agent->vs.arena.huge)
+	if (agent->vs.arena.regions[0].huge)
 		log_info("memory: %u frames of %u bytes in 2-MiB pages",
 			 config->frames, config->frame_size);
 	else if (config->hugepages == WANT_OFF)
@@ -90,7 +90,7 @@ static int start_switch(struct agent *agent, char *err, size_t err_size)
 	else
 		log_warning("memory: %u frames of %u bytes in small pages, which is slower: %s",
 			    config->frames, config->frame_size,
-			    agent->vs.arena.why);
+			    agent->vs.arena.regions[0].why);
 	return 0;
 }
 
@@ -266,6 +266,7 @@ int agent_start(struct agent *agent, struct config *config, char *err,
 static uint32_t count_missing(struct agent *agent)
 {
 	struct vswitch *vs = &agent->vs;
+	const uint32_t n_frames = vs->arena.regions[0].n_frames;
 	uint32_t count[FRAME_N_PLACES], in_pool;
 
 	for (uint32_t i = 0; i < vs->n_workers; i++) {
@@ -274,17 +275,16 @@ static uint32_t count_missing(struct agent *agent)
 	}
 	vs->n_workers = 0;
 	frame_cache_done(&vs->cache);
-	arena_count(&vs->arena, count);
-	in_pool = hostpool_free_frames(&vs->hostpool);
-	if (count[FRAME_HOST] == vs->arena.n_frames &&
-	    in_pool == vs->arena.n_frames)
+	arena_count_region(&vs->arena, 0, count);
+	in_pool = hostpool_free_frames(&vs->hostpool) +
+		  hostpool_withdrawn(&vs->hostpool);
+	if (count[FRAME_HOST] == n_frames && in_pool == n_frames)
 		return 0;
 	log_error("frames missing at shutdown: %u in all, host pool %u, ledger: host %u, caches %u, queues %u, out %u",
-		  vs->arena.n_frames, in_pool, count[FRAME_HOST],
+		  n_frames, in_pool, count[FRAME_HOST],
 		  count[FRAME_CACHE], count[FRAME_QUEUE], count[FRAME_OUT]);
 	/* More than there are is as wrong as fewer. */
-	return max_u32(1, vs->arena.n_frames -
-				  min_u32(in_pool, count[FRAME_HOST]));
+	return max_u32(1, n_frames - min_u32(in_pool, count[FRAME_HOST]));
 }
 
 uint32_t agent_stop(struct agent *agent)
@@ -498,7 +498,7 @@ void agent_count_frames(struct agent *agent, struct agent_frames *ret_frames)
 	uint32_t count[FRAME_N_PLACES];
 
 	arena_count(&agent->vs.arena, count);
-	ret_frames->total = agent->vs.arena.n_frames;
+	ret_frames->total = arena_n_frames(&agent->vs.arena);
 	ret_frames->host = count[FRAME_HOST];
 	ret_frames->caches = count[FRAME_CACHE];
 	ret_frames->queues = count[FRAME_QUEUE];
@@ -558,7 +558,7 @@ void agent_port_pool(struct agent *agent, const struct port *port,
 		pool.size = pool.posted_max + pool.out_max;
 		pool.min = admission_uplink_frames(port->uplink_config,
 						   port->n_queues);
-		pool.max = agent->vs.arena.n_frames;
+		pool.max = agent->vs.arena.regions[0].n_frames;
 	}
 	pool.used = pool.posted_used + pool.rx_used + pool.out_used;
 	*ret_pool = pool;

@@ -186,8 +186,8 @@ static int fill_opts(struct agent *agent, const struct port *port,
 		/* Half to receive, the rest always posted. */
 		opts.rx_size = round_down_pow2(uplink->reserve / 2);
 		opts.base = uplink->reserve;
-		opts.base_max = agent->vs.arena.n_frames;
-		opts.fill_max = agent->vs.arena.n_frames;
+		opts.base_max = agent->vs.arena.regions[0].n_frames;
+		opts.fill_max = agent->vs.arena.regions[0].n_frames;
 		opts.slack = datapath_credit(agent->dp, port->slot, index);
 		opts.out_max = uplink->out_max;
 		opts.copy = uplink->zero_copy == WANT_REQUIRE ? UMEM_COPY_ZERO :

@@ -30,7 +30,7 @@ static void put_places(FILE *out, const struct snapshot *snap)
 			    "Size of one packet buffer.", arena->frame_size);
 	metrics_text_single(out, "memory_hugepages", "gauge",
 			    "1 if packet buffers are in 2-MiB pages.",
-			    arena->huge);
+			    arena->regions[0].huge);
 }
 
 /* Spare is below zero while a minimum is not covered. */

@@ -220,7 +220,7 @@ static int check_resize(struct agent *agent, const struct port *port,
 			uint64_t frames, uint64_t max, char *text, size_t size)
 {
 	const struct pool *pool = &port->pool;
-	const uint32_t n_frames = agent->vs.arena.n_frames;
+	const uint32_t n_frames = agent->vs.arena.regions[0].n_frames;
 	uint64_t most = max ? max : pool->max;
 
 	if (max && (max < pool->min || max > n_frames)) {
@@ -377,7 +377,7 @@ void pools_balance(struct agent *agent)
 /* Those that had to give may grow again while there is enough. */
 static void raise_caps(struct agent *agent)
 {
-	int64_t low = agent->vs.arena.n_frames / LOW_PART;
+	int64_t low = agent->vs.arena.regions[0].n_frames / LOW_PART;
 
 	if (promises_spare(&agent->vs.promises) < low)
 		return;
@@ -497,8 +497,8 @@ static int64_t read_account(const struct agent *agent,
 void pools_count(const struct agent *agent, struct pools_account *ret_account)
 {
 	struct pools_account account = {
-		.total = agent->vs.arena.n_frames,
-		.reserve = agent->config->reserve,
+		.total = agent->vs.arena.regions[0].n_frames,
+		.reserve = agent->vs.n_reserve,
 	};
 	int tries = 0;
 

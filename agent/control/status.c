@@ -270,12 +270,12 @@ json_t *status_port(const struct snapshot_port *sp)
 
 json_t *status_hugepages(const struct agent *agent)
 {
-	const struct arena *arena = &agent->vs.arena;
+	const struct arena_region *shared = &agent->vs.arena.regions[0];
 	json_t *obj = json_object();
 
 	set_text(obj, "asked", want_name(agent->config->hugepages));
-	set_bool(obj, "got", arena->huge);
-	set_text(obj, "why", arena->huge ? "" : arena->why);
+	set_bool(obj, "got", shared->huge);
+	set_text(obj, "why", shared->huge ? "" : shared->why);
 	return obj;
 }
 

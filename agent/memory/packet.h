@@ -35,6 +35,9 @@
 #define PACKET_HASH_SHIFT	(PACKET_LEN_BITS + PACKET_ADDR_BITS)
 #define PACKET_EXT		(1ull << 63)
 
+_Static_assert(ARENA_MAX_FRAMES * 4096ull <= 1ull << PACKET_ADDR_BITS,
+	       "a packet's word says where it is in the arena");
+
 enum packet_gso {
 	PACKET_GSO_NONE = 0,
 	PACKET_GSO_TCP4 = 1,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* The arena registered for one (device, queue), and its sockets: see umem.h. */
+/* A region registered for one (device, queue), and its sockets: see umem.h. */
 #include <errno.h>
 #include <linux/if_xdp.h>
 #include <stdio.h>
@@ -57,8 +57,8 @@ static int umem_bind(struct umem *umem, struct rx_ring *rx,
 	};
 	int err;
 
-	err = xsk_umem__create(&umem->umem, arena->base, arena_size(arena),
-			       &umem->fill, &umem->comp, &config);
+	err = xsk_umem__create(&umem->umem, arena_data(arena, umem->offset),
+			       umem->size, &umem->fill, &umem->comp, &config);
 	if (err) {
 		umem->umem = NULL;
 		return err;
@@ -82,7 +82,7 @@ static bool bound_zero_copy(int fd)
 }
 
 int umem_open(struct umem *umem, struct rx_ring *rx, const struct arena *arena,
-	      const char *ifname, uint32_t queue,
+	      uint32_t region, const char *ifname, uint32_t queue,
 	      const struct umem_sizes *sizes, enum umem_copy copy)
 {
 	int budget = TX_BUDGET;
@@ -92,6 +92,10 @@ int umem_open(struct umem *umem, struct rx_ring *rx, const struct arena *arena,
 	memset(rx, 0, sizeof(*rx));
 	umem->fd = -1;
 	rx->fd = -1;
+	umem->region = region;
+	umem->offset = arena_addr(arena, arena_region_first(region));
+	umem->size = sizes->frames ? arena_addr(arena, sizes->frames) :
+				     arena_region_size(arena, region);
 	if (copy != UMEM_COPY_COPY)
 		err = umem_bind(umem, rx, arena, ifname, queue, sizes,
 				XDP_USE_NEED_WAKEUP | XDP_ZEROCOPY);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The arena registered with the kernel for one (device, queue), and the AF_XDP
- * sockets on it: one primary socket that owns fill, completion and tx, and any
+ * A region of the arena registered with the kernel for one (device, queue), and
+ * the AF_XDP sockets on it: one primary socket that owns fill, completion and tx, and any
  * number of receive-only ones.
  *
  * libxdp gives a umem's first socket the umem's own descriptor and shares only
@@ -32,10 +32,21 @@ struct rx_ring {
 	int fd;			/* borrowed from xsk */
 };
 
+/*
+ * Addresses on the rings count from what was registered, the region's first
+ * byte: umem_ring_addr() and umem_arena_addr() go between the two. No address
+ * on a ring means another region's memory: one from there is out of range for
+ * the kernel, which refuses it (tx_invalid, for tx). But what a fill ring says
+ * is then forgotten, and by some kernels what a tx ring says, too, until the
+ * queue is closed. So no frame that umem_holds() denies is put on a ring.
+ */
 struct umem {
 	struct xsk_ring_prod fill;
 	struct xsk_ring_cons comp;
 	struct xsk_ring_prod tx;
+	uint64_t offset;	/* the region's address in the arena */
+	uint64_t size;		/* registered bytes */
+	uint32_t region;
 	struct xsk_umem *umem;	/* owned */
 	int fd;			/* borrowed: the primary socket */
 	bool zero_copy;		/* as bound */
@@ -46,28 +57,45 @@ struct umem {
 };
 
 struct umem_sizes {
-	uint32_t fill;		/* entries, powers of two all */
+	uint32_t fill;		/* entries, powers of two these four */
 	uint32_t comp;
 	uint32_t tx;
 	uint32_t rx;
+	uint32_t frames;	/* of the region, from its first on; 0: all */
 };
 
 enum umem_copy { UMEM_COPY_AUTO, UMEM_COPY_ZERO, UMEM_COPY_COPY };
 
 /*
- * Registers the arena and binds the primary socket to @queue of @ifname; @rx
+ * Registers @region and binds the primary socket to @queue of @ifname; @rx
  * becomes its receive ring. @umem and @rx stay where they are until
  * umem_close(). UMEM_COPY_AUTO falls back to copy mode and says why in umem->why. 0 or a
  * negative errno: -EBUSY if another process (or a socket of ours that the
  * kernel has not let go of yet, about 30 ms) holds the queue.
  */
 int umem_open(struct umem *umem, struct rx_ring *rx, const struct arena *arena,
-	      const char *ifname, uint32_t queue,
+	      uint32_t region, const char *ifname, uint32_t queue,
 	      const struct umem_sizes *sizes, enum umem_copy copy);
 
 /* @rx: the primary socket's. All others must have been closed. When it returns the kernel
  * no longer touches the arena through this queue (copy mode). */
 void umem_close(struct umem *umem, struct rx_ring *rx);
+
+/* Whether byte @addr of the arena can be on the rings. */
+static inline bool umem_holds(const struct umem *umem, uint64_t addr)
+{
+	return addr - umem->offset < umem->size;
+}
+
+static inline uint64_t umem_ring_addr(const struct umem *umem, uint64_t addr)
+{
+	return addr - umem->offset;
+}
+
+static inline uint64_t umem_arena_addr(const struct umem *umem, uint64_t addr)
+{
+	return addr + umem->offset;
+}
 
 /* A receive-only socket on the same queue, with a ring of @size entries. */
 int rx_ring_open(struct rx_ring *rx, struct umem *umem, const char *ifname,

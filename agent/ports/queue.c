@@ -43,8 +43,8 @@ static int open_patiently(struct queue *queue, const struct arena *arena,
 
 	for (;;) {
 		err = umem_open(&queue->umem, &queue->primary.rx, arena,
-				queue->port->ifname, opts->index, sizes,
-				opts->copy);
+				opts->region, queue->port->ifname,
+				opts->index, sizes, opts->copy);
 		if (err != -EBUSY || now_ns() > deadline)
 			return err;
 		nanosleep(&pause, NULL);
@@ -59,6 +59,7 @@ int queue_open(const struct arena *arena, struct port *port,
 		.tx = round_up_pow2(opts->out_max),
 		.comp = round_up_pow2(opts->out_max) * 2,
 		.rx = opts->rx_size,
+		.frames = opts->region_frames,
 	};
 	struct queue *queue;
 	int err;
@@ -112,19 +113,32 @@ void queue_close(struct queue *queue)
 	free(queue);
 }
 
+static uint32_t reclaim_region(struct arena *arena,
+			       const struct arena_region *region,
+			       struct frame_cache *cache, uint16_t entry)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < region->n_frames; i++) {
+		uint32_t frame = region->first + i;
+
+		if (arena_where(arena, frame) != entry)
+			continue;
+		queue_forget_meta(arena, frame);
+		frame_cache_put(cache, frame);
+		n++;
+	}
+	return n;
+}
+
 uint32_t queue_reclaim(struct arena *arena, struct frame_cache *cache,
 		       enum frame_place place, uint32_t who)
 {
 	uint16_t entry = (uint16_t)(place << 12 | who);
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < arena->n_frames; i++) {
-		if (arena_where(arena, i) != entry)
-			continue;
-		queue_forget_meta(arena, i);
-		frame_cache_put(cache, i);
-		n++;
-	}
+	for (uint32_t i = 0; i < ARENA_N_REGIONS; i++)
+		n += reclaim_region(arena, &arena->regions[i], cache, entry);
 	return n;
 }
 
@@ -258,7 +272,9 @@ uint32_t queue_detach_share(struct queue *queue, struct share *share,
 			const struct xdp_desc *desc =
 				xsk_ring_cons__rx_desc(&share->rx.ring,
 						       pos + i);
-			uint32_t frame = arena_frame(arena, desc->addr);
+			uint32_t frame = arena_frame(
+				arena,
+				umem_arena_addr(&queue->umem, desc->addr));
 
 			queue_forget_meta(arena, frame);
 			frame_cache_put(cache, frame);
@@ -294,6 +310,7 @@ uint32_t queue_reap(struct queue *queue, struct arena *arena,
 			uint64_t addr = *xsk_ring_cons__comp_addr(
 				&queue->umem.comp, pos + i);
 
+			addr = umem_arena_addr(&queue->umem, addr);
 			frame_cache_put(cache, arena_frame(arena, addr));
 		}
 		xsk_ring_cons__release(&queue->umem.comp, n);
@@ -323,7 +340,7 @@ static bool post(struct queue *queue, struct arena *arena,
 			break;
 		arena_move(arena, frame, FRAME_QUEUE, queue->id);
 		*xsk_ring_prod__fill_addr(&queue->umem.fill, pos + n) =
-			arena_addr(arena, frame);
+			umem_ring_addr(&queue->umem, arena_addr(arena, frame));
 	}
 	if (n < want) {
 		/* What was reserved and not used is given back. */
@@ -338,6 +355,7 @@ static bool post(struct queue *queue, struct arena *arena,
 void queue_refill(struct queue *queue, struct arena *arena,
 		  struct frame_cache *cache)
 {
+	cache = frame_cache_of(cache, queue->umem.region);
 	while (queue->outstanding < queue->target)
 		if (!post(queue, arena, cache))
 			break;
@@ -361,7 +379,8 @@ uint32_t queue_send(struct queue *queue, const uint64_t *packets, uint32_t n)
 		struct xdp_desc *desc =
 			xsk_ring_prod__tx_desc(&queue->umem.tx, pos + i);
 
-		desc->addr = packet_addr(packets[i]);
+		desc->addr =
+			umem_ring_addr(&queue->umem, packet_addr(packets[i]));
 		desc->len = packet_len(packets[i]);
 		desc->options = 0;
 	}

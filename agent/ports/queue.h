@@ -20,6 +20,8 @@ struct queue_opts {
 	uint32_t id;		/* unique among the open queues */
 	uint32_t index;		/* on the device */
 	uint32_t worker;
+	uint32_t region;	/* whose frames are on its rings */
+	uint32_t region_frames;	/* of those; 0: all */
 	uint32_t rx_size;	/* entries of the primary share's ring */
 	uint32_t base;		/* frames to post besides those of shares */
 	uint32_t base_max;	/* that may become of it */
@@ -145,7 +147,7 @@ void queue_publish(struct queue *queue, struct share *share);
 uint32_t queue_reap(struct queue *queue, struct arena *arena,
 		    struct frame_cache *cache);
 
-/* Posts frames up to the target. */
+/* Posts frames of the queue's region up to the target. */
 void queue_refill(struct queue *queue, struct arena *arena,
 		  struct frame_cache *cache);
 
@@ -155,8 +157,8 @@ static inline uint32_t queue_slack(const struct queue *queue)
 	return queue->base / 2;
 }
 
-/* Puts @n packets (memory/packet.h; plain ones) on the tx ring; returns how many
- * found room. They go with the next kick. */
+/* Puts @n packets (memory/packet.h; plain ones, in frames that umem_holds())
+ * on the tx ring; returns how many found room. They go with the next kick. */
 uint32_t queue_send(struct queue *queue, const uint64_t *packets, uint32_t n);
 
 /* Has the kernel send what is on the tx ring. Returns the number of packets

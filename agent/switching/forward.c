@@ -389,6 +389,7 @@ static uint32_t batch_size(struct worker *worker, const struct share *share,
 
 uint32_t forward_share(struct worker *worker, struct share *share)
 {
+	const struct umem *umem = &share->queue->umem;
 	struct arena *arena = &worker->vs->arena;
 	uint32_t n, n_packets, pos;
 	struct xdp_desc descs[BATCH];
@@ -409,6 +410,7 @@ uint32_t forward_share(struct worker *worker, struct share *share)
 		const char *data;
 
 		descs[i] = *xsk_ring_cons__rx_desc(&share->rx.ring, pos + i);
+		descs[i].addr = umem_arena_addr(umem, descs[i].addr);
 		data = arena_data(arena, descs[i].addr);
 		__builtin_prefetch(data - sizeof(struct pkt_meta), 1);
 		__builtin_prefetch(data);

@@ -28,15 +28,19 @@ static int init_memory(struct vswitch *vs, const struct vswitch_opts *opts,
 	if (ret) {
 		snprintf(err, err_size, "memory: %u frames of %u bytes: %s",
 			 opts->n_frames, opts->frame_size,
-			 vs->arena.why[0] ? vs->arena.why : strerror(-ret));
+			 vs->arena.regions[0].why[0] ? vs->arena.regions[0].why :
+						       strerror(-ret));
 		return ret;
 	}
-	ret = hostpool_init(&vs->hostpool, &vs->arena, PORT_MAX_WORKERS + 1);
+	ret = hostpool_init(&vs->hostpool, &vs->arena, 0,
+			    PORT_MAX_WORKERS + 1);
 	if (ret) {
 		snprintf(err, err_size, "memory: no room for the host pool");
 		return ret;
 	}
 	frame_cache_init(&vs->cache, &vs->hostpool, CONTROL_CACHE);
+	frame_cache_join(&vs->cache, &vs->caches);
+	vs->n_reserve = opts->n_reserve;
 	vs->promises.spare = (int64_t)opts->n_frames - opts->n_reserve;
 	vs->promises.batch = opts->batch;
 	vs->promises.window_ns = opts->window_ms * NS_PER_MS;
@@ -72,7 +76,6 @@ int vswitch_init(struct vswitch *vs, const struct vswitch_opts *opts,
 	int ret;
 
 	memset(vs, 0, sizeof(*vs));
-	vs->arena.fd = -1;
 	vs->arena.ledger_fd = -1;
 	vs->idle_ns = opts->idle_us * NS_PER_US;
 	vs->host_fd = -1;

@@ -30,6 +30,7 @@ struct vswitch {
 	struct arena arena;
 	struct hostpool hostpool;
 	struct promises promises;
+	uint32_t n_reserve;		/* C: frames that are never promised */
 	struct port *ports[PKT_MAX_PORTS];		/* RCU */
 	struct network *nets[PKT_VLAN_MAX + 1];		/* RCU, owned */
 	struct fdb *fdb;				/* owned */
@@ -40,6 +41,7 @@ struct vswitch {
 	int host_fd;			/* owned: see ports/host.h */
 	/* control thread's own */
 	struct frame_cache cache;
+	struct frame_caches caches;			/* and of other regions */
 	uint8_t queue_ids[QUEUE_ID_MAX / 8];		/* bitmap */
 };
 

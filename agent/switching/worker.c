@@ -347,6 +347,7 @@ int worker_new(struct vswitch *vs, uint32_t index, uint32_t core,
 	worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	sem_init(&worker->call_done, 0, 0);
 	frame_cache_init(&worker->cache, &vs->hostpool, index);
+	frame_cache_join(&worker->cache, &worker->caches);
 	if (worker->event_fd < 0 || worker->epoll_fd < 0 ||
 	    epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, worker->event_fd,
 		      &event) < 0) {

@@ -70,7 +70,9 @@ struct fdb_memo {
 struct worker {
 	/* hot */
 	struct vswitch *vs;		/* borrowed */
-	struct frame_cache cache;
+	struct frame_cache cache;	/* of the shared region */
+	struct frame_caches caches;	/* and of others: the way of a frame
+					 * that is not the shared region's */
 	struct queue **queues;		/* owned array */
 	uint32_t n_queues;
 	uint32_t n_pairs;

@@ -101,7 +101,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	mem.log.size = SPAN / 8;
 	log_bits = (uint8_t *)guarded(1) + PAGE - mem.log.size;
 	require(!arena_init(&arena, N_FRAMES, 4096, ARENA_PAGES_SMALL) &&
-		!hostpool_init(&pool, &arena, 2));
+		!hostpool_init(&pool, &arena, 0, 2));
 	frame_cache_init(&cache, &pool, 0);
 	require(!pair_new(NULL, 0, 0, 64, &pair));
 	return 0;

@@ -169,7 +169,7 @@ static inline struct fake *fake_new(void)
 	fake->agent.started_ns = 1000 * NS_PER_SEC;
 	fake->agent.ready = true;
 	fake->agent.vs.arena.frame_size = 4096;
-	strcpy(fake->agent.vs.arena.why, "no free 2-MiB pages");
+	strcpy(fake->agent.vs.arena.regions[0].why, "no free 2-MiB pages");
 	fake_port(fake, 1, PORT_UPLINK, "wan", "eth1");
 	fake_port(fake, 2, PORT_VM, "web1", "veth-web1");
 	fake_port(fake, 3, PORT_VM, "db1", "tap-db1");

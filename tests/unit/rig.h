@@ -94,7 +94,7 @@ static inline struct rig *rig_new(uint32_t n_frames, uint32_t n_workers)
 	assert_int_equal(
 		arena_init(&vs->arena, n_frames, 4096, ARENA_PAGES_SMALL), 0);
 	assert_int_equal(
-		hostpool_init(&vs->hostpool, &vs->arena, n_workers + 1), 0);
+		hostpool_init(&vs->hostpool, &vs->arena, 0, n_workers + 1), 0);
 	frame_cache_init(&vs->cache, &vs->hostpool, PORT_MAX_WORKERS);
 	vs->fdb = fdb_new();
 	assert_non_null(vs->fdb);
@@ -196,6 +196,7 @@ static inline struct rig_queue *rig_queue(struct rig *rig, struct port *port,
 	rig_cons(&queue->umem.comp, &rq->comp, rq->comp.addrs);
 	rig_prod(&queue->umem.tx, &rq->tx, rq->tx.descs);
 	queue->umem.fd = -1;
+	queue->umem.size = arena_region_size(&rig->vs.arena, 0);
 	queue->umem.tx_size = RIG_RING;
 	queue->umem.fill_size = RIG_RING;
 	rig_rx(&queue->primary.rx, &rq->rx, RIG_RX);
@@ -510,7 +511,7 @@ static inline void rig_assert_conserved(const struct rig *rig)
 				 rq->tx.producer - rq->tx.consumer +
 					 rq->comp.producer - rq->comp.consumer);
 	}
-	for (uint32_t i = 0; i < vs->arena.n_frames; i++) {
+	for (uint32_t i = 0; i < arena_n_frames(&vs->arena); i++) {
 		uint16_t entry = arena_where(&vs->arena, i);
 
 		if (frame_place(entry) == FRAME_OUT)
@@ -531,7 +532,7 @@ static inline void rig_assert_conserved(const struct rig *rig)
 	assert_int_equal(count[FRAME_QUEUE], queues);
 	assert_int_equal(count[FRAME_OUT], out);
 	assert_int_equal(count[FRAME_HOST] + caches + queues + out,
-			 vs->arena.n_frames);
+			 arena_n_frames(&vs->arena));
 }
 
 /*
@@ -558,7 +559,7 @@ static inline void rig_assert_promises(const struct rig *rig)
 		if (vs->ports[i])
 			sum += vs->ports[i]->out_max +
 			       vs->ports[i]->pool.reserved;
-	assert_int_equal(sum, vs->arena.n_frames);
+	assert_int_equal(sum, vs->arena.regions[0].n_frames);
 }
 
 static inline void rig_free(struct rig *rig)

@@ -115,7 +115,7 @@ static inline struct ring_rig *rig_open_regions(uint32_t num, uint64_t features,
 	rig_memory(rig, logs);
 	assert_int_equal(arena_init(&rig->arena, 256, 4096, ARENA_PAGES_SMALL),
 			 0);
-	assert_int_equal(hostpool_init(&rig->pool, &rig->arena, 2), 0);
+	assert_int_equal(hostpool_init(&rig->pool, &rig->arena, 0, 2), 0);
 	frame_cache_init(&rig->cache, &rig->pool, 0);
 	assert_int_equal(pair_new(NULL, 0, 0, 64, &rig->pair), 0);
 	rig->scratch = front_alloc(&rig->front, 0, RIG_SCRATCH, 4096);
@@ -145,7 +145,7 @@ static inline uint32_t rig_frames(const struct ring_rig *rig)
 
 static inline void rig_close(struct ring_rig *rig)
 {
-	assert_int_equal(rig_frames(rig), rig->arena.n_frames);
+	assert_int_equal(rig_frames(rig), arena_n_frames(&rig->arena));
 	frame_cache_done(&rig->cache);
 	hostpool_done(&rig->pool);
 	arena_done(&rig->arena);

@@ -55,7 +55,7 @@ static void assert_frames(struct ring_rig *rig, uint32_t hdr_len, uint32_t len)
 		len -= (uint32_t)pieces[i].iov_len;
 	}
 	assert_int_equal(len, 0);
-	assert_int_equal(rig_frames(rig) + n, rig->arena.n_frames);
+	assert_int_equal(rig_frames(rig) + n, arena_n_frames(&rig->arena));
 	packet_free(&rig->cache, word);
 }
 
@@ -167,7 +167,7 @@ static void test_no_frames(void **state)
 	memset(rig->scratch, 0, HDR);
 	send_piece(rig, HDR + 60000);
 	/* Down to fewer than the packet needs. */
-	while (n < rig->arena.n_frames - 10) {
+	while (n < arena_n_frames(&rig->arena) - 10) {
 		taken[n] = frame_cache_get(&rig->cache);
 		assert_int_not_equal(taken[n], FRAME_NONE);
 		n++;
@@ -176,7 +176,7 @@ static void test_no_frames(void **state)
 	assert_false(pair_to_frames(rig->pair, &packet, &rig->cache, &word));
 	assert_int_equal(rig_frames(rig), 10);
 	/* They are all there, each once. */
-	while (n < rig->arena.n_frames) {
+	while (n < arena_n_frames(&rig->arena)) {
 		taken[n] = frame_cache_get(&rig->cache);
 		for (uint32_t i = 0; i < n; i++)
 			assert_int_not_equal(taken[i], taken[n]);

@@ -369,7 +369,7 @@ static void add_ports(struct env *env)
 		port->vlan = 100;
 		env->agent.ports[i + 1] = port;
 	}
-	env->agent.vs.arena.n_frames = 4096;
+	env->agent.vs.arena.regions[0].n_frames = 4096;
 	env->agent.vs.arena.frame_size = 2048;
 	pools_begin(&env->agent, &env->ports[1]);
 }

@@ -391,7 +391,7 @@ static void test_hugepages(void **state)
 	assert_json(status_hugepages(&fake->agent),
 		    "{'asked':'auto','got':false,'why':'no free 2-MiB pages'}");
 	fake->config.hugepages = WANT_REQUIRE;
-	fake->agent.vs.arena.huge = true;
+	fake->agent.vs.arena.regions[0].huge = true;
 	assert_json(status_hugepages(&fake->agent),
 		    "{'asked':'require','got':true,'why':''}");
 }
@@ -445,9 +445,9 @@ static void test_promises(void **state)
 	struct pools_account account;
 	json_t *arena;
 
-	agent->vs.arena.n_frames = 65536;
+	agent->vs.arena.regions[0].n_frames = 65536;
 	agent->vs.promises.spare = -7;
-	fake->config.reserve = 1000;
+	agent->vs.n_reserve = 1000;
 	for (uint32_t i = 0; i < 3; i++) {
 		fake->queues[i].granted = 10000 * (i + 1);
 		fake->ports[i].out_max = 100 * (i + 1);

@@ -1,107 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * Queues and receive rings with the kernel behind them: AF_XDP sockets in copy
- * mode on one end of a veth pair, in a network namespace of this test's own.
- *
- *	u1: packet socket ==veth== u0: XDP program ─► XSKMAP[byte 14]
- *
- * A frame is its Ethernet header, the map's key and a number.
+ * mode on one end of a veth pair (xsk_lab.h), u0; the packet socket is on u1.
  */
-#include <arpa/inet.h>
-#include <bpf/bpf.h>
-#include <linux/bpf.h>
-#include <linux/if_ether.h>
-#include <linux/if_link.h>
-#include <linux/if_packet.h>
 #include <poll.h>
-#include <sched.h>
-#include <sys/socket.h>
 
-#include "base/netlink.h"
 #include "ports/queue.h"
-#include "unit.h"
+#include "xsk_lab.h"
 
 #define N_FRAMES    4096
-#define LEN	    64
 #define WAIT_NS	    (60 * NS_PER_SEC)
-#define ETHERTYPE   0x88b5
 #define KEY_PRIMARY 1
 #define KEY_SHARE   2
 
-/* ---- the lab ---- */
-
-static int map_fd, packet_fd;
-
-#define INSN(c, dst, src, o, i)                                              \
-	{                                                                    \
-		.code = (c), .dst_reg = (dst), .src_reg = (src), .off = (o), \
-		.imm = (i)                                                   \
-	}
-
-static int load_program(void)
-{
-	const struct bpf_insn insns[] = {
-		/* r2 = data, r3 = data_end; shorter than 15: drop */
-		INSN(BPF_LDX | BPF_MEM | BPF_W, 2, 1, 0, 0),
-		INSN(BPF_LDX | BPF_MEM | BPF_W, 3, 1, 4, 0),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 4, 2, 0, 0),
-		INSN(BPF_ALU64 | BPF_ADD | BPF_K, 4, 0, 0, 15),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, XDP_DROP),
-		INSN(BPF_JMP | BPF_JGT | BPF_X, 4, 3, 6, 0),
-		/* bpf_redirect_map(&map, data[14], XDP_DROP) */
-		INSN(BPF_LDX | BPF_MEM | BPF_B, 2, 2, 14, 0),
-		INSN(BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_FD, 0,
-		     map_fd),
-		INSN(0, 0, 0, 0, 0),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 3, 0, 0, XDP_DROP),
-		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_redirect_map),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 6, 0, 0, 0),
-		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
-	};
-
-	return bpf_prog_load(BPF_PROG_TYPE_XDP, "by_byte", "GPL", insns,
-			     ARRAY_SIZE(insns), NULL);
-}
-
-static int open_packet_socket(int ifindex)
-{
-	struct sockaddr_ll addr = {
-		.sll_family = AF_PACKET,
-		.sll_protocol = htons(ETHERTYPE),
-		.sll_ifindex = ifindex,
-	};
-	const int on = 1;
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETHERTYPE));
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-	    setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &on, sizeof(on)) <
-		    0 ||
-	    setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on,
-		       sizeof(on)) < 0)
-		return -1;
-	return fd;
-}
-
-static const char *make_lab(void)
-{
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
-	struct link_info u0, u1;
-	int prog_fd;
-
-	if (unshare(CLONE_NEWNET) < 0)
-		return "no network namespace of its own (needs root)";
-	if (unit_veth("u0", "u1") || link_get("u0", &u0) ||
-	    link_get("u1", &u1) || link_set_flags(u0.ifindex, IFF_UP, IFF_UP) ||
-	    link_set_flags(u1.ifindex, IFF_UP, IFF_UP))
-		return "no veth devices";
-	map_fd = bpf_map_create(BPF_MAP_TYPE_XSKMAP, "xsks", 4, 4, 256, NULL);
-	prog_fd = load_program();
-	if (map_fd < 0 || prog_fd < 0 ||
-	    bpf_link_create(prog_fd, u0.ifindex, BPF_XDP, &opts) < 0)
-		return "no XDP on veth";
-	packet_fd = open_packet_socket(u1.ifindex);
-	return packet_fd < 0 ? "no packet socket" : NULL;
-}
+static int packet_fd;
 
 /* ---- the bench ---- */
 
@@ -136,7 +48,7 @@ static void bench_init(struct bench *bench, uint32_t rx_size)
 	assert_int_equal(arena_init(&bench->arena, N_FRAMES, 2048,
 				    ARENA_PAGES_SMALL),
 			 0);
-	assert_int_equal(hostpool_init(&bench->host, &bench->arena, 1), 0);
+	assert_int_equal(hostpool_init(&bench->host, &bench->arena, 0, 1), 0);
 	frame_cache_init(&bench->cache, &bench->host, 0);
 	bench->port = aligned_alloc(CACHE_LINE, sizeof(*bench->port));
 	memset(bench->port, 0, sizeof(*bench->port));
@@ -295,7 +207,7 @@ static void del_share(struct bench *bench, struct share *share)
 
 static void test_modes(void **state)
 {
-	struct umem_sizes sizes = { 64, 64, 64, 64 };
+	struct umem_sizes sizes = { 64, 64, 64, 64, 0 };
 	uint64_t end = now_ns() + WAIT_NS;
 	struct bench bench;
 	struct rx_ring rx;
@@ -308,22 +220,22 @@ static void test_modes(void **state)
 	assert_string_equal(bench.queue->umem.why,
 			    "the driver has no zero-copy");
 	/* Taken, and then given back. */
-	assert_int_equal(umem_open(&umem, &rx, &bench.arena, "u0", 0, &sizes,
+	assert_int_equal(umem_open(&umem, &rx, &bench.arena, 0, "u0", 0, &sizes,
 				   UMEM_COPY_COPY),
 			 -EBUSY);
-	assert_int_equal(umem_open(&umem, &rx, &bench.arena, "u0", 0, &sizes,
+	assert_int_equal(umem_open(&umem, &rx, &bench.arena, 0, "u0", 0, &sizes,
 				   UMEM_COPY_AUTO),
 			 -EBUSY);
 	assert_string_equal(umem.why, "");
 	close_queue(&bench, 0);
 	do
-		err = umem_open(&umem, &rx, &bench.arena, "u0", 0, &sizes,
+		err = umem_open(&umem, &rx, &bench.arena, 0, "u0", 0, &sizes,
 				UMEM_COPY_ZERO);
 	while (err == -EBUSY && now_ns() < end);
 	assert_int_equal(err, -EOPNOTSUPP);
-	assert_true(umem_open(&umem, &rx, &bench.arena, "u0", 1, &sizes,
+	assert_true(umem_open(&umem, &rx, &bench.arena, 0, "u0", 1, &sizes,
 			      UMEM_COPY_COPY) < 0);
-	assert_true(umem_open(&umem, &rx, &bench.arena, "none", 0, &sizes,
+	assert_true(umem_open(&umem, &rx, &bench.arena, 0, "none", 0, &sizes,
 			      UMEM_COPY_COPY) < 0);
 	open_queue(&bench, 64);
 	bench_done(&bench);
@@ -537,8 +449,13 @@ int main(void)
 		cmocka_unit_test(test_send),
 		cmocka_unit_test(test_send_down),
 	};
-	const char *why = make_lab();
+	const char *why = lab_begin();
 
+	if (!why) {
+		packet_fd = lab_pair("u0", "u1");
+		if (packet_fd < 0)
+			why = "no XDP on veth";
+	}
 	if (why) {
 		puts(why);
 		return EXIT_SKIP;
