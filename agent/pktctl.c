@@ -43,6 +43,7 @@ static void usage(FILE *out)
 		"                          have a VM's pool hold so many: packet buffers, or\n"
 		"                          bytes as in 16MiB; and the most it may ever hold\n"
 		"  pool log [VM]           how the pools grew and shrank, and why\n"
+		"  pool audit              whether each frame is where it belongs, once\n"
 		"  queue show [PORT]       the AF_XDP queues\n"
 		"  tag show [VM]           who is behind each VM's port, and what is his\n"
 		"  worker show [NUMBER]    the threads that forward\n"
@@ -101,6 +102,7 @@ static const struct verb {
 	{ "pool", "show", NULL, false, false },
 	{ "pool", "resize", "of which VM?", true, false },
 	{ "pool", "log", NULL, false, true },
+	{ "pool", "audit", NULL, false, false },
 	{ "log", "level", NULL, false, false },
 };
 
@@ -293,6 +295,8 @@ static void print_answer(const struct command *command, const json_t *answer,
 		view_show(&view, q->object);
 	} else if (!strcmp(q->object, "pool") && !strcmp(q->verb, "log")) {
 		view_pool_log(&view);
+	} else if (!strcmp(q->object, "pool") && !strcmp(q->verb, "audit")) {
+		view_pool_audit(&view);
 	} else if (!strcmp(q->verb, "version")) {
 		puts("pktctl " PKTAGENT_VERSION);
 		view_version(&view);

@@ -34,6 +34,9 @@ bool view_known(const char *object);
 void view_show(const struct view *view, const char *object);
 /* Prints what "pool log" answered. */
 void view_pool_log(const struct view *view);
+
+/* Prints what "pool audit" answered. */
+void view_pool_audit(const struct view *view);
 /* Prints what "version" answered. */
 void view_version(const struct view *view);
 

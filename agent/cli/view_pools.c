@@ -344,3 +344,29 @@ void view_pool_log(const struct view *view)
 	table_done(&t);
 	print_rest(view, json_array_size(data));
 }
+
+void view_pool_audit(const struct view *view)
+{
+	const json_t *data = json_object_get(view->answer, "data");
+	const json_t *problems = json_object_get(data, "problems");
+	uint64_t n = view_number(data, "n_problems");
+
+	fprintf(view->out,
+		"%" PRIu64 " frames, %" PRIu64 " queues of %" PRIu64
+		" ports, %" PRIu64
+		" entries of rings; the workers stood still for %" PRIu64
+		" us\n",
+		view_number(data, "frames"), view_number(data, "queues"),
+		view_number(data, "ports"), view_number(data, "ring_entries"),
+		view_number(data, "held_us"));
+	if (view_bool(data, "clean")) {
+		fputs("clean: each frame is where it belongs, once\n",
+		      view->out);
+		return;
+	}
+	for (size_t i = 0; i < json_array_size(problems); i++)
+		fprintf(view->out, "%s\n",
+			json_string_value(json_array_get(problems, i)));
+	fprintf(view->out, "NOT CLEAN: %" PRIu64 " problems%s\n", n,
+		n > json_array_size(problems) ? ", the first ones above" : "");
+}

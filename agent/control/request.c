@@ -146,6 +146,7 @@ static const struct verb {
 	{ "bypass", "off", true, false, do_bypass },
 	{ "pool", "resize", true, true, request_pool_resize },
 	{ "pool", "log", true, false, request_pool_log },
+	{ "pool", "audit", false, false, request_pool_audit },
 };
 
 static const struct verb *find_verb(const char *object, const char *verb,

@@ -9,6 +9,7 @@
 #include "base/base.h"
 #include "base/log.h"
 #include "base/size.h"
+#include "control/audit.h"
 #include "control/pools.h"
 #include "control/request_private.h"
 #include "control/status.h"
@@ -123,4 +124,33 @@ int request_pool_log(struct request *req)
 		 ",",
 		 n_earlier, n_forgotten, log->n_lost);
 	return 0;
+}
+
+int request_pool_audit(struct request *req)
+{
+	json_t *obj = json_object(), *texts = json_array();
+	struct audit audit;
+	int ret;
+
+	ret = audit_run(req->env->agent, &audit);
+	if (ret) {
+		snprintf(req->err, sizeof(req->err), "no memory for an audit");
+		json_decref(obj);
+		json_decref(texts);
+		return ret;
+	}
+	for (uint32_t i = 0; i < audit.n_problems && i < AUDIT_MAX_TEXTS; i++)
+		json_array_append_new(texts, status_text(audit.texts[i]));
+	json_object_set_new(obj, "clean", json_boolean(!audit.n_problems));
+	json_object_set_new(obj, "frames", json_integer(audit.n_frames));
+	json_object_set_new(obj, "ring_entries",
+			    json_integer(audit.n_ring_entries));
+	json_object_set_new(obj, "queues", json_integer(audit.n_queues));
+	json_object_set_new(obj, "ports", json_integer(audit.n_ports));
+	json_object_set_new(obj, "held_us",
+			    json_integer((json_int_t)(audit.held_ns / 1000)));
+	json_object_set_new(obj, "n_problems",
+			    json_integer(audit.n_problems));
+	json_object_set_new(obj, "problems", texts);
+	return request_answer_with(req, obj);
 }

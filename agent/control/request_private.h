@@ -34,5 +34,6 @@ json_t *request_one_text(const char *key, const char *text);
  * @req. */
 int request_pool_resize(struct request *req);
 int request_pool_log(struct request *req);
+int request_pool_audit(struct request *req);
 
 #endif

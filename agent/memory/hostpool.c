@@ -399,3 +399,47 @@ void frame_cache_put_elsewhere(struct frame_cache *cache, uint32_t frame)
 	else if (!set_aside(cache->pool, frame))
 		frame_cache_put(cache, frame);
 }
+
+/* ---- looking at all of it ---- */
+
+static uint32_t each_in(const struct magazine *mag,
+			void (*fn)(uint32_t frame, void *arg), void *arg)
+{
+	for (uint32_t i = 0; i < mag->n; i++)
+		fn(mag->frames[i], arg);
+	return mag->n;
+}
+
+static uint32_t each_on(const struct hostpool *pool, uint64_t head,
+			void (*fn)(uint32_t frame, void *arg), void *arg)
+{
+	uint32_t index = head_index(head), n = 0;
+
+	while (index != NO_MAGAZINE) {
+		n += each_in(&pool->magazines[index], fn, arg);
+		index = pool->magazines[index].next;
+	}
+	return n;
+}
+
+uint32_t hostpool_each(const struct hostpool *pool,
+		       void (*fn)(uint32_t frame, void *arg), void *arg)
+{
+	uint32_t n = each_on(pool, pool->full, fn, arg) +
+		     each_on(pool, pool->partial, fn, arg);
+
+	for (uint32_t i = 0; i < pool->n_frames; i++) {
+		if (!(pool->aside[i / 64] >> i % 64 & 1))
+			continue;
+		fn(pool->first + i, arg);
+		n++;
+	}
+	return n;
+}
+
+uint32_t frame_cache_each(const struct frame_cache *cache,
+			  void (*fn)(uint32_t frame, void *arg), void *arg)
+{
+	return each_in(cache->loaded, fn, arg) +
+	       each_in(cache->spare, fn, arg);
+}

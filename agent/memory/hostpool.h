@@ -103,6 +103,11 @@ void hostpool_done(struct hostpool *pool);
 /* Frames in the depot (not in caches). Any thread. */
 uint32_t hostpool_free_frames(const struct hostpool *pool);
 
+/* Calls @fn with each frame in the depot, and with each that is withdrawn.
+ * Returns how many. While no cache is used. */
+uint32_t hostpool_each(const struct hostpool *pool,
+		       void (*fn)(uint32_t frame, void *arg), void *arg);
+
 /* control: puts the region's new frames, after arena_resize(), into the pool,
  * of which nothing is withdrawn. */
 void hostpool_grow(struct hostpool *pool);
@@ -140,6 +145,11 @@ void frame_cache_done(struct frame_cache *cache);
 /* Makes @cache the one of its region in @caches: frames of the others in there
  * may be put into it, and its own into them. */
 void frame_cache_join(struct frame_cache *cache, struct frame_caches *caches);
+
+/* Calls @fn with each frame in it. Returns how many. Its thread, or while that
+ * stands still. */
+uint32_t frame_cache_each(const struct frame_cache *cache,
+			  void (*fn)(uint32_t frame, void *arg), void *arg);
 
 /* Sets aside what it holds beyond the limit. */
 void frame_cache_trim(struct frame_cache *cache);

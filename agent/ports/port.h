@@ -180,6 +180,8 @@ struct port {
 	uint64_t bypass[PKT_MAX_PORTS / 64];	/* A: where its packets may go
 					 * past the switch; bitmap of slots */
 	bool may_bypass;		/* A: any bit of bypass is set */
+	uint32_t region;		/* VM: the memory that its frames are in */
+	struct promises *promises;	/* borrowed: of that region */
 	uint32_t n_queues;
 	struct queue **queues;		/* owned */
 	/* the queue that worker i sends by: its own if there is one */

@@ -47,6 +47,99 @@ static int init_memory(struct vswitch *vs, const struct vswitch_opts *opts,
 	return 0;
 }
 
+/* ---- memory of isolated VMs ---- */
+
+struct hostpool *vswitch_hostpool(struct vswitch *vs, uint32_t region)
+{
+	if (!region)
+		return &vs->hostpool;
+	return vs->regions[region] ? &vs->regions[region]->hostpool : NULL;
+}
+
+struct promises *vswitch_promises(struct vswitch *vs, uint32_t region)
+{
+	if (!region)
+		return &vs->promises;
+	return vs->regions[region] ? &vs->regions[region]->promises : NULL;
+}
+
+static void join_region(struct worker *worker, void *arg)
+{
+	struct vswitch_region *region = arg;
+
+	frame_cache_join(&region->caches[worker->index], &worker->caches);
+}
+
+static void leave_region(struct worker *worker, void *arg)
+{
+	struct vswitch_region *region = arg;
+
+	frame_cache_done(&region->caches[worker->index]);
+}
+
+int vswitch_add_region(struct vswitch *vs, uint32_t n_frames,
+		       enum arena_pages pages, uint32_t *ret_region)
+{
+	/* A cache each, and a batch of packets that are being copied. */
+	const uint32_t n_reserve = (vs->n_workers + 1) * 2 * MAGAZINE_SIZE +
+				   vs->n_workers * BATCH;
+	struct vswitch_region *region;
+	uint32_t number;
+	int err;
+
+	region = aligned_alloc(CACHE_LINE, sizeof(*region));
+	if (!region)
+		return -ENOMEM;
+	memset(region, 0, sizeof(*region));
+	err = arena_add_region(&vs->arena, n_frames + n_reserve, pages,
+			       &number);
+	if (err) {
+		free(region);
+		return err;
+	}
+	err = hostpool_init(&region->hostpool, &vs->arena, number,
+			    PORT_MAX_WORKERS + 1);
+	if (err) {
+		arena_del_region(&vs->arena, number);
+		free(region);
+		return err;
+	}
+	region->n_reserve = n_reserve;
+	region->promises.spare = n_frames;
+	region->promises.batch = vs->promises.batch;
+	region->promises.window_ns = vs->promises.window_ns;
+	for (uint32_t i = 0; i < vs->n_workers; i++) {
+		frame_cache_init(&region->caches[i], &region->hostpool, i);
+		worker_call(vs->workers[i], join_region, region);
+	}
+	frame_cache_init(&region->caches[PORT_MAX_WORKERS], &region->hostpool,
+			 CONTROL_CACHE);
+	frame_cache_join(&region->caches[PORT_MAX_WORKERS], &vs->caches);
+	vs->regions[number] = region;
+	*ret_region = number;
+	return 0;
+}
+
+uint32_t vswitch_del_region(struct vswitch *vs, uint32_t number)
+{
+	struct vswitch_region *region = vs->regions[number];
+	const uint32_t n_frames = vs->arena.regions[number].n_frames;
+	uint32_t n_free;
+
+	for (uint32_t i = 0; i < vs->n_workers; i++)
+		worker_call(vs->workers[i], leave_region, region);
+	frame_cache_done(&region->caches[PORT_MAX_WORKERS]);
+	n_free = hostpool_free_frames(&region->hostpool);
+	hostpool_done(&region->hostpool);
+	vs->regions[number] = NULL;
+	free(region);
+	if (arena_del_region(&vs->arena, number))
+		return max_u32(1, n_frames - min_u32(n_free, n_frames));
+	return n_frames - min_u32(n_free, n_frames);
+}
+
+/* ---- start and end ---- */
+
 static int init_workers(struct vswitch *vs, const struct vswitch_opts *opts,
 			char *err, size_t err_size)
 {

@@ -25,6 +25,15 @@ struct network {
 	uint16_t members[];		/* slots */
 };
 
+/* Memory of an isolated VM: a region of the arena, and what goes with it. */
+struct vswitch_region {
+	struct hostpool hostpool;
+	struct promises promises;
+	uint32_t n_reserve;
+	/* one per worker, and the control thread's */
+	struct frame_cache caches[PORT_MAX_WORKERS + 1];
+};
+
 struct vswitch {
 	/* hot: read by workers */
 	struct arena arena;
@@ -40,6 +49,7 @@ struct vswitch {
 	int learn_fd;			/* owned eventfd: addresses to learn */
 	int host_fd;			/* owned: see ports/host.h */
 	/* control thread's own */
+	struct vswitch_region *regions[ARENA_N_REGIONS];	/* owned; not [0] */
 	struct frame_cache cache;
 	struct frame_caches caches;			/* and of other regions */
 	uint8_t queue_ids[QUEUE_ID_MAX / 8];		/* bitmap */
@@ -64,6 +74,21 @@ struct vswitch_opts {
 int vswitch_init(struct vswitch *vs, const struct vswitch_opts *opts,
 		 char *err, size_t err_size);
 void vswitch_done(struct vswitch *vs);
+
+/*
+ * Memory for an isolated VM that needs @n_frames at the most: a region with a
+ * little more, for caches and packets in workers' hands. 0 and the region's
+ * number; -EINVAL if that is more than a region can have, -ENOMEM, -ENOSPC.
+ */
+int vswitch_add_region(struct vswitch *vs, uint32_t n_frames,
+		       enum arena_pages pages, uint32_t *ret_region);
+/* Gives it back; no queue is on it. Returns the number of frames that are missing
+ * in it: 0 if all is well. */
+uint32_t vswitch_del_region(struct vswitch *vs, uint32_t region);
+
+/* The host pool and the promises of @region; NULL: there is no such region. */
+struct hostpool *vswitch_hostpool(struct vswitch *vs, uint32_t region);
+struct promises *vswitch_promises(struct vswitch *vs, uint32_t region);
 
 /* Makes @port visible to workers in its slot, and a member of its networks:
  * call vswitch_set_network() for each. */
