@@ -63,17 +63,17 @@ static void print_usage(void)
 	     "  --vms N         (32; storm: 1, hog: 2)\n"
 	     "  --size BYTES    of a packet, without FCS, 64..1514 (64)\n"
 	     "  --cpu N         of generator and guests (0)\n"
+	     "  --control PATH  growth, storm: the agent's control socket\n"
 	     "bursts, growth:\n"
 	     "  --burst N       packets in a burst (2048, 256)\n"
 	     "  --bursts N      how many, over all VMs (128, 224)\n"
-	     "  --period MS     bursts: from one to the next, at least (10)\n"
+	     "  --period MS     bursts: from one to the next (10)\n"
 	     "  --credit PATTERN  growth: of the path of the pinned map\n"
 	     "                  vm_credit\n"
 	     "  --idle FRAMES   growth: of an idle VM (64)\n"
 	     "storm, hog:\n"
 	     "  --slices N      of each kind (20)\n"
 	     "  --slice S       how long each of them lasts (0.25)\n"
-	     "  --control PATH  storm: the agent's control socket\n"
 	     "  --rate N        storm: requests a second (1000)\n"
 	     "  --min, --max FRAMES  storm: sizes asked for (1024, 4096)\n"
 	     "  --pps N         hog: packets a second to each VM, for times\n"
@@ -194,7 +194,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 		die("--vms %u: hog needs two", o->vms);
 	if (o->what == CASE_GROWTH && !o->credit)
 		die("--credit PATTERN is needed; see --help");
-	if (o->what == CASE_STORM && !o->control)
+	if ((o->what == CASE_STORM || o->what == CASE_GROWTH) && !o->control)
 		die("--control PATH is needed; see --help");
 	if (o->min > o->max)
 		die("--min %u: more than --max %u", o->min, o->max);
@@ -209,6 +209,7 @@ static void run_case(struct pools *p, const struct options *o)
 	};
 	const struct growth_opts growth = {
 		.credit = o->credit,
+		.control = o->control,
 		.burst = o->burst,
 		.n_bursts = o->bursts,
 		.idle = o->idle,
@@ -259,6 +260,7 @@ int main(int argc, char **argv)
 	p.n_vms = o.vms;
 	p.size = o.size;
 	wire_open(&p.wire, o.wire, o.cpu);
+	wire_prepare_bursts(&p.wire);
 	/* growth posts buffers itself. */
 	pools_connect(&p, o.sockets, o.what == CASE_GROWTH ? 0 : GUEST_RING);
 	run_case(&p, &o);

@@ -161,12 +161,12 @@ figure() {
 
 # ---- (a) ----
 
-# bursts MODE MEMORY FRAMES: FRAMES as pool_of has it.
+# bursts MODE MEMORY FRAMES [PERIOD]: FRAMES as pool_of has it.
 bursts() {
 	local lost counted
 
 	measure "$2" "$VMS" "$(pool_of "$1" "$3")" bursts \
-		--burst "$BURST" --bursts "$BURSTS" --period "$PERIOD" || return
+		--burst "$BURST" --bursts "$BURSTS" --period "${4:-$PERIOD}" || return
 	LOSS=$(result loss)
 	lost=$(($(result sent) - $(result received)))
 	# What the guests did not get was lost by the agent, and counted.
@@ -179,7 +179,7 @@ bursts() {
 static_memory() { echo $((VMS * $1 + BESIDES)); }
 
 # find_need LOSS: the smallest equal pool, to one in 32, that loses no more, in
-# NEED.
+# NEED. Bursts need not wait for fixed pools to become small again.
 find_need() {
 	local low=$SHARE high=$SHARE middle
 
@@ -190,11 +190,12 @@ find_need() {
 		fi
 		low=$high
 		high=$((2 * high))
-		bursts static "$(static_memory $high)" $high || return
+		bursts static "$(static_memory $high)" $high 5 || return
 	done
 	while [ $((high - low)) -gt $((high / 32)) ]; do
 		middle=$(((low + high) / 2))
-		bursts static "$(static_memory $middle)" $middle || return
+		bursts static "$(static_memory $middle)" $middle 5 ||
+			return
 		if calc "$LOSS > $1" | grep -qx 0; then
 			high=$middle
 		else
@@ -233,7 +234,7 @@ round_b() {
 round_c() {
 	measure $((VMS * GROWTH + BESIDES)) "$VMS" \
 		"$(pool_of breathing $POOL_MAX)" growth \
-		--burst "$GROWTH" --bursts "$GROWTHS" --idle $POOL_MIN \
+		--burst "$GROWTH" --bursts "$GROWTHS" --idle $POOL_MIN --control "$LAB_SOCK" \
 		--credit "$LAB_BPFFS/v*/maps/vm_credit" || return
 	note c_
 }

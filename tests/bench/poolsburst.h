@@ -7,13 +7,14 @@
 
 #include "pools.h"
 #include "poolscredit.h"
+#include "poolsctl.h"
 
 /* ---- bursts in turn ---- */
 
 struct burst_opts {
 	uint32_t burst;	    /* packets */
 	uint32_t n_bursts;  /* to all VMs together */
-	uint64_t period_ns; /* from one burst to the next, at least */
+	uint64_t period_ns; /* from one burst to the next */
 };
 
 /* Percent. */
@@ -49,22 +50,24 @@ static inline void burst_print(struct pools *p, const uint64_t *sent,
 /*
  * One VM after the other gets a burst as fast as the wire is. Its guest takes
  * nothing meanwhile: the thread that is the guest is the one that sends. Then
- * it takes all that there is.
+ * it takes what there is, until the next burst.
  *
  *	sent, received	packets
  *	loss		percent of all
  *	worst		percent, of the VM that lost most
  *	wire		Mpps within a burst
+ *	period		ms from one burst to the next, on average
  */
 static inline void burst_run(struct pools *p, const struct burst_opts *o)
 {
 	uint64_t sent[POOLS_MAX_VMS] = { 0 }, before[POOLS_MAX_VMS];
 	volatile struct pvp_sent *wire = p->wire.sent;
-	uint64_t busy_ns = 0;
+	uint64_t busy_ns = 0, begin;
 
 	pools_warm_up(p);
 	for (uint32_t vm = 0; vm < p->n_vms; vm++)
 		before[vm] = p->guests[vm].received;
+	begin = now_ns();
 	for (uint32_t i = 0; i < o->n_bursts && !stop_requested; i++) {
 		uint32_t vm = i % p->n_vms;
 		uint64_t start = now_ns();
@@ -72,10 +75,10 @@ static inline void burst_run(struct pools *p, const struct burst_opts *o)
 		pools_address(p, vm);
 		sent[vm] += wire_burst(&p->wire, p->packet, p->size, o->burst);
 		busy_ns += wire->last_ns - wire->first_ns;
-		pools_drain(&p->guests[vm], before[vm] + sent[vm]);
-		if (now_ns() < start + o->period_ns)
-			sleep_until_ns(start + o->period_ns);
+		while (now_ns() - start < o->period_ns)
+			guest_poll(&p->guests[vm], false);
 	}
+	pools_print("period", (double)(now_ns() - begin) / o->n_bursts / 1e6);
 	burst_print(p, sent, before);
 	pools_print("wire",
 		    (double)o->burst * o->n_bursts * 1e3 / (double)busy_ns);
@@ -84,7 +87,8 @@ static inline void burst_run(struct pools *p, const struct burst_opts *o)
 /* ---- how fast a pool grows ---- */
 
 struct growth_opts {
-	const char *credit; /* path of the pinned map */
+	const char *credit;  /* pattern of the pinned map's path */
+	const char *control; /* path of the socket */
 	uint32_t burst;
 	uint32_t n_bursts;
 	uint32_t idle; /* frames of an idle VM: pool.min */
@@ -103,17 +107,16 @@ struct growth {
 	uint64_t sent;	/* until the last packet was sent */
 };
 
-/* Until the VM may hold no more than when it was idle first. False if it does
- * not come to that. */
-static inline bool growth_settle(const struct credit *credit, uint32_t key,
-				 uint32_t idle_bound)
+/* Until the pool is an idle one's again. False if it does not come to that. */
+static inline bool growth_settle(struct control *control, uint32_t vm,
+				 uint32_t idle)
 {
 	uint64_t end = now_ns() + GROWTH_IDLE_NS;
 
-	while (credit_bound(credit, key) > idle_bound) {
+	while (control_pool_size(control, vm) > idle) {
 		if (now_ns() > end || stop_requested)
 			return false;
-		sleep_until_ns(now_ns() + 1000000);
+		sleep_until_ns(now_ns() + 2000000);
 	}
 	return true;
 }
@@ -220,22 +223,22 @@ static inline void growth_run(struct pools *p, const struct growth_opts *o)
 	double *first = pools_values(o->n_bursts);
 	double *cover = pools_values(o->n_bursts);
 	double *sent = pools_values(o->n_bursts);
-	uint32_t keys[POOLS_MAX_VMS], idle[POOLS_MAX_VMS];
+	struct control control = { 0 };
+	uint32_t keys[POOLS_MAX_VMS];
 	uint32_t missed = 0, restless = 0;
 	struct credit credit;
 	uint64_t lost = 0;
 
 	credit_open(&credit, o->credit);
 	pools_warm_up(p);
-	for (uint32_t vm = 0; vm < p->n_vms; vm++) {
+	for (uint32_t vm = 0; vm < p->n_vms; vm++)
 		keys[vm] = growth_find_key(p, vm, &credit);
-		idle[vm] = credit_bound(&credit, keys[vm]);
-	}
+	control_open(&control, o->control);
 	for (uint32_t i = 0; i < o->n_bursts && !stop_requested; i++) {
 		uint32_t vm = i % p->n_vms;
 		struct growth g;
 
-		restless += !growth_settle(&credit, keys[vm], idle[vm]);
+		restless += !growth_settle(&control, vm, o->idle);
 		g = growth_burst(p, vm, &credit, keys[vm], o, &lost);
 		missed += !g.cover;
 		first[i] = (double)(g.first ? g.first : GROWTH_WAIT_NS);
@@ -249,6 +252,7 @@ static inline void growth_run(struct pools *p, const struct growth_opts *o)
 	free(first);
 	free(cover);
 	free(sent);
+	close(control.fd);
 }
 
 #endif

@@ -61,10 +61,4 @@ static inline uint32_t credit_end(const struct credit *c, uint32_t key)
 	return credit_word(c, key, 1);
 }
 
-/* What may still come, if nothing is read. */
-static inline uint32_t credit_bound(const struct credit *c, uint32_t key)
-{
-	return credit_end(c, key) - credit_handed(c, key);
-}
-
 #endif

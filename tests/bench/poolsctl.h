@@ -16,7 +16,7 @@ struct control {
 	int fd; /* owned */
 	bool waiting;
 	uint64_t n_ok, n_refused;
-	char answer[512]; /* the beginning of the last one */
+	char answer[2048]; /* the beginning of the last one */
 	uint32_t len;
 };
 
@@ -86,6 +86,22 @@ static inline void control_try(struct control *c, const char *line)
 	if (c->n_ok == n)
 		die("%.*s: %s", (int)strcspn(line, "\n"), line,
 		    c->waiting ? "no answer" : c->answer);
+}
+
+/* The frames that a VM's pool may hold now. */
+static inline uint32_t control_pool_size(struct control *c, uint32_t vm)
+{
+	const char *at;
+	char line[128];
+
+	snprintf(line, sizeof(line),
+		 "{\"object\":\"pool\",\"verb\":\"show\",\"name\":\"vm%u\"}\n",
+		 vm + 1);
+	control_try(c, line);
+	at = strstr(c->answer, "\"size\":");
+	if (!at)
+		die("pool show: no size in %s", c->answer);
+	return (uint32_t)strtoul(at + strlen("\"size\":"), NULL, 10);
 }
 
 #endif

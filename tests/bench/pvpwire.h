@@ -203,9 +203,19 @@ static inline void wire_load(struct wire *w, const uint8_t *packet,
 	__atomic_fetch_add(&w->send->epoch, 1, __ATOMIC_RELEASE);
 }
 
-/* Sends @n frames as fast as may be; returns how many were sent, some
- * milliseconds later. Those took w->sent->first_ns to last_ns. No thread of
- * live frames may be running. */
+/*
+ * To be called once before wire_burst(). The kernel lists the XDP programs that
+ * are in use, and waits for a grace period, of 10 ms and more, when one comes or
+ * goes: the generator stays listed while it is attached to a device, which is
+ * one that nothing is sent to.
+ */
+static inline void wire_prepare_bursts(struct wire *w)
+{
+	bench_attach(w->generate_fd, parse_ifindex("wire", "lo"), true);
+}
+
+/* Sends @n frames as fast as may be. Returns how many were sent, between
+ * w->sent->first_ns and last_ns. No thread of live frames may be running. */
 static inline uint64_t wire_burst(struct wire *w, const uint8_t *packet,
 				  uint32_t size, uint32_t n)
 {
