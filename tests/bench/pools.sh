@@ -8,35 +8,39 @@
 #	                         ...         guest N
 #	pools: CPU 0     CPU 1               pools: CPU 0
 #
-# (a) VMS VMs get a burst each in turn, as fast as the wire is, which their
-#     guests take only afterwards. Total memory is what equal fixed pools of
-#     SHARE frames need; a burst is BURST packets, eight times SHARE, of which
-#     the guest's own ring (256) takes a part. The same memory then serves pools
-#     that breathe. What fixed pools need to lose no more than those did is
-#     found by doubling and halving.
+# (a) VMS VMs get a burst each in turn, one every PERIOD ms, as fast as the wire
+#     is; their guests take it only afterwards. Total memory is what equal fixed
+#     pools of SHARE frames need. A burst is BURST packets, eight times SHARE:
+#     one of these eight finds room in the guest's own ring (256), one in a
+#     fixed pool. The same memory then serves pools that breathe. What fixed
+#     pools need to lose no more than those did is found by doubling and
+#     halving. Packets that the guests did not get must be those that the agent
+#     counted as lost, or a line says so.
 # (b) The wire sends to one VM as fast as may be, in slices without and with
 #     RESIZES requests a second to resize its pool. As there is no third core
 #     for the agent's control thread and its client, a third kind of slice has
 #     as many requests that resize nothing: the rest is what resizing costs.
-# (c) Bursts to idle VMs: the time from the first packet until the pool's bound
-#     covers all of it (GROWTH packets; an idle VM holds 64 frames), read from
-#     the map vm_credit. The guests have no buffers, so it all has to find room
-#     in the pool.
+# (c) Bursts of GROWTH packets to VMs whose pools are an idle VM's, of 64 frames:
+#     the time from the first packet until the pool's bound covers the burst,
+#     read from the map vm_credit. The guests have no buffers, so all of it has
+#     to find room in the pool. The packets are sent one by one from the thread
+#     that looks, which takes most of that time.
 # (d) A VM that sends back what it gets, alone and beside one that gets as much
 #     and never reads, with memory that the latter could use up alone: its
 #     throughput of half of what the wire can send, and round trips at 50 kpps.
 #     The other half is for the hog, or for nobody when the VM is alone, so that
 #     the generator, which is the guest, has as much to do.
 #
-# Ratios are medians of neighbouring slices. Writes build/bench/pools.json and
+# Ratios are medians of neighbouring slices. The two cores are the generator's
+# and the worker's: on a machine that does something else, too, (a), (c) and the
+# times of (d) tell of that. Writes build/bench/pools.json and
 # .svg, and the rounds themselves to pools.rounds. A missed aim is no failure.
 #
 #	ROUNDS=5		more rounds
 #	CASES=a,b,c,d		some of them
 #	SECS=30			of slices in (b) and (d), together
 #	VMS=32 SHARE=256 BURST=2048 BURSTS=64 PERIOD=10
-#				(a): see above; PERIOD: ms from one burst to the
-#				next
+#				(a): see above
 #	RESERVE=512		the uplink's frames for bursts of anybody's
 #	RESIZES=1000		(b)
 #	GROWTH=256 GROWTHS=224	(c): packets of a burst, and bursts
@@ -115,7 +119,7 @@ drops() {
 # measure FRAMES VMS POOL CASE [OPTION...]: an agent and its guests; results in
 # $LAB_DIR/pools.log.
 measure() {
-	local frames=$1 vms=$2 pool=$3 case=$4 pid rc=0
+	local frames=$1 vms=$2 pool=$3 case=$4 rc=0
 
 	shift 4
 	# No trace of the agent before.
@@ -234,7 +238,8 @@ round_b() {
 round_c() {
 	measure $((VMS * GROWTH + BESIDES)) "$VMS" \
 		"$(pool_of breathing $POOL_MAX)" growth \
-		--burst "$GROWTH" --bursts "$GROWTHS" --idle $POOL_MIN --control "$LAB_SOCK" \
+		--burst "$GROWTH" --bursts "$GROWTHS" --idle $POOL_MIN \
+		--control "$LAB_SOCK" \
 		--credit "$LAB_BPFFS/v*/maps/vm_credit" || return
 	note c_
 }
