@@ -23,8 +23,8 @@
 # (c) Bursts of GROWTH packets to VMs whose pools are an idle VM's, of 64 frames:
 #     the time from the first packet until the pool's bound covers the burst,
 #     read from the map vm_credit. The guests have no buffers, so all of it has
-#     to find room in the pool. The packets are sent one by one from the thread
-#     that looks, which takes most of that time.
+#     to find room in the pool. The thread that looks also sends, eight packets
+#     at a time, which takes most of that time.
 # (d) A VM that sends back what it gets, alone and beside one that gets as much
 #     and never reads, with memory that the latter could use up alone: its
 #     throughput of half of what the wire can send, and round trips at 50 kpps.
@@ -33,8 +33,8 @@
 #
 # Ratios are medians of neighbouring slices. The two cores are the generator's
 # and the worker's: on a machine that does something else, too, (a), (c) and the
-# times of (d) tell of that. Writes build/bench/pools.json and
-# .svg, and the rounds themselves to pools.rounds. A missed aim is no failure.
+# times of (d) tell of that. Writes build/bench/pools.json and .svg, and the
+# rounds themselves to pools.rounds. A missed aim is no failure.
 #
 #	ROUNDS=5		more rounds
 #	CASES=a,b,c,d		some of them
