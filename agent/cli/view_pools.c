@@ -43,7 +43,7 @@ static void note_promises(struct table *t, const json_t *arena)
 		   "%" PRIu64 " frames = %lld spare + promised: %" PRIu64
 		   " queues + %" PRIu64 " out + %" PRIu64 " minimums + %" PRIu64
 		   " reserve",
-		   view_number(arena, "total"),
+		   view_number(p, "total"),
 		   (long long)json_integer_value(view_member(p, "spare")),
 		   view_number(p, "queues"), view_number(p, "out"),
 		   view_number(p, "minimums"), view_number(p, "reserve"));

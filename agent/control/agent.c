@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "control/agent.h"
 #include "control/guests.h"
+#include "control/isolation.h"
 #include "control/lifecycle.h"
 #include "control/networks.h"
 #include "control/pools.h"
@@ -230,7 +231,9 @@ static int start(struct agent *agent, char *err, size_t err_size)
 			 device_journal_inherited(agent->journal));
 	/* The programs count on the agent from the first port on. */
 	datapath_heartbeat(agent->dp, now_ns());
-	ret = start_ports(agent, err, err_size);
+	ret = isolation_open(agent, err, err_size);
+	if (!ret)
+		ret = start_ports(agent, err, err_size);
 	if (ret)
 		return ret;
 	networks_sweep(agent);
@@ -302,7 +305,8 @@ uint32_t agent_stop(struct agent *agent)
 	device_journal_close(agent->journal);
 	datapath_close(agent->dp);
 	if (agent->vs.arena.ledger) {
-		missing = count_missing(agent);
+		missing = isolation_close(agent);
+		missing += count_missing(agent);
 		vswitch_done(&agent->vs);
 	}
 	if (agent->vhost_fd >= 0)

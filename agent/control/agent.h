@@ -39,6 +39,11 @@ struct agent {
 	int vhost_fd;			/* owned: epoll of the vhost sessions */
 	int lock_fd;			/* owned */
 	struct pools_log *pools_log;	/* owned */
+	struct isolated {
+		char name[CONFIG_NAME_MAX];	/* of the VM */
+		uint32_t region;		/* owned */
+	} isolated[CONFIG_MAX_VMS];
+	uint32_t n_isolated;
 };
 
 /*

@@ -287,26 +287,32 @@ static void look_at_port(struct work *w, struct port *port)
 		look_at_pool(w, port);
 }
 
-/* pool.h: each frame of the shared memory is in one of these terms. */
-static void look_at_promises(struct work *w)
+/* pool.h: each frame of a memory is in one of these terms. */
+static void look_at_promises(struct work *w, uint32_t region)
 {
-	const struct agent *agent = w->agent;
-	int64_t sum = promises_spare(&agent->vs.promises) +
-		      agent->vs.n_reserve;
+	struct agent *agent = w->agent;
+	const struct promises *promises =
+		vswitch_promises(&agent->vs, region);
+	int64_t sum;
 
+	if (!promises)
+		return;
+	sum = promises_spare(promises) +
+	      (region ? agent->vs.regions[region]->n_reserve :
+			agent->vs.n_reserve);
 	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
 		const struct port *port = agent->ports[i];
 
-		if (!port || port->region)
-			continue;
-		sum += port->pool.reserved + pool_load(&port->out_max);
-		for (uint32_t q = 0; q < port->n_queues; q++)
-			if (!port->queues[q]->umem.region)
+		if (port && port->promises == promises)
+			sum += port->pool.reserved + pool_load(&port->out_max);
+		for (uint32_t q = 0; port && q < port->n_queues; q++)
+			if (port->queues[q]->promises == promises)
 				sum += port->queues[q]->granted;
 	}
-	if (sum != agent->vs.arena.regions[0].n_frames)
-		problem(w, "promises: %lld frames in all, there are %u",
-			(long long)sum, agent->vs.arena.regions[0].n_frames);
+	if (sum != agent->vs.arena.regions[region].n_frames)
+		problem(w, "promises of region %u: %lld frames in all, there are %u",
+			region, (long long)sum,
+			agent->vs.arena.regions[region].n_frames);
 }
 
 static void look(void *arg)
@@ -318,7 +324,8 @@ static void look(void *arg)
 	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++)
 		if (w->agent->ports[i])
 			look_at_port(w, w->agent->ports[i]);
-	look_at_promises(w);
+	for (uint32_t r = 0; r < ARENA_N_REGIONS; r++)
+		look_at_promises(w, r);
 }
 
 int audit_run(struct agent *agent, struct audit *ret_audit)

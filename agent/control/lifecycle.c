@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "control/bypass.h"
 #include "control/guests.h"
+#include "control/isolation.h"
 #include "control/lifecycle.h"
 #include "control/networks.h"
 #include "control/pools.h"
@@ -70,6 +71,7 @@ static int new_port(struct agent *agent, const char *name, const char *ifname,
 	snprintf(port->name, sizeof(port->name), "%s", name);
 	snprintf(port->ifname, sizeof(port->ifname), "%s", ifname);
 	port->state = PORT_STATE_ABSENT;
+	port->promises = &agent->vs.promises;
 	agent->ports[slot] = port;
 	*ret_port = port;
 	return 0;
@@ -110,7 +112,9 @@ int lifecycle_new_vm(struct agent *agent, const struct config_vm *config,
 	port->class = config->class;
 	port->learn = config->learn;
 	port->guest_tags = config->guest_tags;
-	pools_begin(agent, port);
+	port->region = isolation_region(agent, config);
+	port->promises = vswitch_promises(&agent->vs, port->region);
+	pools_begin(port);
 	*ret_port = port;
 	err = tags_new(agent, port);
 	if (err)
@@ -185,9 +189,11 @@ static int fill_opts(struct agent *agent, const struct port *port,
 		opts.worker = index % agent->vs.n_workers;
 		/* Half to receive, the rest always posted. */
 		opts.rx_size = round_down_pow2(uplink->reserve / 2);
-		opts.base = uplink->reserve;
-		opts.base_max = agent->vs.arena.regions[0].n_frames;
-		opts.fill_max = agent->vs.arena.regions[0].n_frames;
+		opts.base = shares_base(agent, port, index);
+		opts.region = shares_region(agent, port, index);
+		opts.fill_max =
+			agent->vs.arena.regions[opts.region].n_frames;
+		opts.base_max = opts.fill_max;
 		opts.slack = datapath_credit(agent->dp, port->slot, index);
 		opts.out_max = uplink->out_max;
 		opts.copy = uplink->zero_copy == WANT_REQUIRE ? UMEM_COPY_ZERO :
@@ -199,6 +205,7 @@ static int fill_opts(struct agent *agent, const struct port *port,
 		/* Any part may become nearly all of the pool. */
 		opts.rx_size = round_up_pow2(port->pool.max);
 		opts.base = least.tx_per_queue;
+		opts.region = port->region;
 		opts.base_max = port->pool.max;
 		opts.fill_max = port->pool.max;
 		opts.out_max = port->pool.max;
@@ -208,6 +215,7 @@ static int fill_opts(struct agent *agent, const struct port *port,
 	if (id < 0)
 		return id;
 	opts.id = (uint32_t)id;
+	opts.promises = vswitch_promises(&agent->vs, opts.region);
 	*ret_opts = opts;
 	return 0;
 }
@@ -227,7 +235,7 @@ static int open_queue(struct agent *agent, struct port *port, uint32_t index,
 		vswitch_give_queue_id(&agent->vs, opts.id);
 		return err;
 	}
-	pools_promise(agent, opts.base);
+	promises_force(queue->promises, opts.base);
 	queue->granted = opts.base;
 	if (port->vm_config) {
 		/* Its worker may look at it before the pool is divided. */
@@ -246,11 +254,18 @@ static int open_queue(struct agent *agent, struct port *port, uint32_t index,
 
 static void choose_out_queues(struct agent *agent, struct port *port)
 {
+	/* Those on a VM's own memory are for that VM's packets. */
+	struct queue *queues[PKT_MAX_QUEUES];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < port->n_queues; i++)
+		if (port->queues[i]->umem.region == port->region)
+			queues[n++] = port->queues[i];
 	for (uint32_t w = 0; w < agent->vs.n_workers; w++) {
-		port->out_queue[w] = port->queues[w % port->n_queues];
-		for (uint32_t i = 0; i < port->n_queues; i++)
-			if (port->queues[i]->worker == w)
-				port->out_queue[w] = port->queues[i];
+		port->out_queue[w] = queues[w % n];
+		for (uint32_t i = 0; i < n; i++)
+			if (queues[i]->worker == w)
+				port->out_queue[w] = queues[i];
 	}
 }
 
@@ -308,7 +323,7 @@ static void close_queues(struct agent *agent, struct port *port)
 
 		worker_del_queue(vs->workers[queue->worker], queue);
 		credit(port, queue);
-		pools_return(agent, queue->granted);
+		promises_give(queue->promises, queue->granted);
 		if (port->vm_config)
 			pools_del_part(agent, port, queue->base);
 		queue_close(queue);
@@ -324,7 +339,7 @@ static void close_queues(struct agent *agent, struct port *port)
 	if (port->vm_config)
 		pools_close_out(agent, port);
 	else if (port->out_open)
-		pools_return(agent, port->out_max);
+		promises_give(port->promises, port->out_max);
 	port->out_open = false;
 }
 
@@ -357,7 +372,7 @@ static int open_pool(struct agent *agent, struct port *port)
 		return err;
 	}
 	port->out_max = port->uplink_config->out_max;
-	pools_promise(agent, port->out_max);
+	promises_force(port->promises, port->out_max);
 	port->out_open = true;
 	return 0;
 }
@@ -547,7 +562,7 @@ void lifecycle_free(struct agent *agent, struct port *port)
 	networks_del_addresses(agent, port);
 	pools_collect(agent);
 	if (port->vm_config)
-		pools_end(agent, port);
+		pools_end(port);
 	agent->ports[port->slot] = NULL;
 	networks_update_port(agent, port);
 	datapath_set_port(agent->dp, port->slot, &none);

@@ -43,7 +43,7 @@ static int divide(struct agent *agent, const struct port *port,
 	return admission_divide(frames, n_up, port->n_queues, ret_parts);
 }
 
-void pools_begin(struct agent *agent, struct port *port)
+void pools_begin(struct port *port)
 {
 	const struct config_pool *config = &port->vm_config->pool;
 	struct pool *pool = &port->pool;
@@ -52,12 +52,12 @@ void pools_begin(struct agent *agent, struct port *port)
 	pool->asked = config->min;
 	set(&pool->max, config->max);
 	set(&pool->cap, config->max);
-	pools_reserve(agent, port);
+	pools_reserve(port);
 }
 
-void pools_end(struct agent *agent, struct port *port)
+void pools_end(struct port *port)
 {
-	promises_give(&agent->vs.promises, port->pool.reserved);
+	promises_give(port->promises, port->pool.reserved);
 	port->pool.reserved = 0;
 	port->pool.min = 0;
 }
@@ -81,7 +81,7 @@ int pools_divide(struct agent *agent, struct port *port)
 	}
 	set_parts(&pool->least, &least);
 	set_parts(&pool->floor, &floor);
-	pools_reserve(agent, port);
+	pools_reserve(port);
 	return 0;
 }
 
@@ -133,27 +133,17 @@ static uint32_t covered(const struct port *port)
 	return n;
 }
 
-void pools_reserve(struct agent *agent, struct port *port)
+void pools_reserve(struct port *port)
 {
 	struct pool *pool = &port->pool;
 	uint32_t has = covered(port);
 	uint32_t wanted = pool->min > has ? pool->min - has : 0;
 
 	if (wanted > pool->reserved)
-		promises_force(&agent->vs.promises, wanted - pool->reserved);
+		promises_force(port->promises, wanted - pool->reserved);
 	else
-		promises_give(&agent->vs.promises, pool->reserved - wanted);
+		promises_give(port->promises, pool->reserved - wanted);
 	pool->reserved = wanted;
-}
-
-void pools_promise(struct agent *agent, uint32_t n)
-{
-	promises_force(&agent->vs.promises, n);
-}
-
-void pools_return(struct agent *agent, uint32_t n)
-{
-	promises_give(&agent->vs.promises, n);
 }
 
 void pools_open_out(struct agent *agent, struct port *port)
@@ -163,10 +153,10 @@ void pools_open_out(struct agent *agent, struct port *port)
 	if (port->out_open)
 		return;
 	pools_add_part(agent, port, n);
-	promises_force(&agent->vs.promises, n);
+	promises_force(port->promises, n);
 	set(&port->out_max, n);
 	port->out_open = true;
-	pools_reserve(agent, port);
+	pools_reserve(port);
 }
 
 void pools_close_out(struct agent *agent, struct port *port)
@@ -177,9 +167,9 @@ void pools_close_out(struct agent *agent, struct port *port)
 		return;
 	set(&port->out_max, 0);
 	pools_del_part(agent, port, n);
-	promises_give(&agent->vs.promises, n);
+	promises_give(port->promises, n);
 	port->out_open = false;
-	pools_reserve(agent, port);
+	pools_reserve(port);
 }
 
 void pools_rest(struct agent *agent, struct port *port)
@@ -203,7 +193,7 @@ void pools_set(struct agent *agent, struct port *port, uint32_t frames,
 			worker_set_pool(agent->vs.workers[i], port, &parts,
 					reason);
 	/* Now the parts have what was reserved for them. */
-	pools_reserve(agent, port);
+	pools_reserve(port);
 }
 
 /* The most that the port's rings were made for. */
@@ -272,7 +262,7 @@ int pools_resize(struct agent *agent, struct port *port, uint64_t frames,
 		set_parts(&pool->floor, &floor);
 	had = pool_load(&pool->size);
 	if (port->state == PORT_STATE_UP) {
-		spare = promises_spare(&agent->vs.promises);
+		spare = promises_spare(port->promises);
 		if ((int64_t)frames - had > spare)
 			pools_take_back(agent, port,
 					(uint32_t)(frames - had));
@@ -303,7 +293,7 @@ static struct port *greediest(struct agent *agent, const struct port *but,
 		uint32_t size, n;
 
 		if (!port || port == but || port->kind != PORT_VM ||
-		    tried[i / 64] >> i % 64 & 1)
+		    port->region || tried[i / 64] >> i % 64 & 1)
 			continue;
 		size = pool_load(&port->pool.size);
 		n = size > port->pool.min ? size - port->pool.min : 0;
@@ -483,10 +473,13 @@ static int64_t read_account(const struct agent *agent,
 	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
 		const struct port *port = agent->ports[i];
 
-		if (!port)
+		/* The shared memory's only. */
+		for (uint32_t q = 0; port && q < port->n_queues; q++)
+			if (!port->queues[q]->umem.region)
+				account->queues += pool_load(
+					&port->queues[q]->granted);
+		if (!port || port->region)
 			continue;
-		for (uint32_t q = 0; q < port->n_queues; q++)
-			account->queues += pool_load(&port->queues[q]->granted);
 		account->out += pool_load(&port->out_max);
 		account->minimums += port->pool.reserved;
 	}

@@ -50,9 +50,9 @@ struct pools_account {
 void pools_count(const struct agent *agent, struct pools_account *ret_account);
 
 /* A VM's pool, from its configuration; its minimum is reserved. */
-void pools_begin(struct agent *agent, struct port *port);
+void pools_begin(struct port *port);
 /* And no longer; nothing of it is open. */
-void pools_end(struct agent *agent, struct port *port);
+void pools_end(struct port *port);
 
 /* Divides the pool for the queues that there are. 0; -EINVAL with port->why. */
 int pools_divide(struct agent *agent, struct port *port);
@@ -63,7 +63,7 @@ int pools_configure(struct agent *agent, struct port *port);
 
 /* Brings what is reserved in line with the parts that are open: after each
  * change of those, and of the minimum. */
-void pools_reserve(struct agent *agent, struct port *port);
+void pools_reserve(struct port *port);
 
 /* A part of the port's pool has begun, or has ended, whose bound is @n: the size
  * follows, with an entry in the log. */
@@ -77,10 +77,6 @@ void pools_rest(struct agent *agent, struct port *port);
 /* The bound of what is on its way to the port begins, or ends. */
 void pools_open_out(struct agent *agent, struct port *port);
 void pools_close_out(struct agent *agent, struct port *port);
-
-/* Frames that an uplink has, which is no pool: promised, or given back. */
-void pools_promise(struct agent *agent, uint32_t n);
-void pools_return(struct agent *agent, uint32_t n);
 
 /* Has the pool hold @frames, if it is up: more if they can be had, less as far
  * as they carry no packets. */

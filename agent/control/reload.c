@@ -82,6 +82,27 @@ static bool is_wanted(const struct port *port, const struct config *config)
 		return -EINVAL;                       \
 	} while (0)
 
+static bool same_queues(const struct config_vm *a, const struct config_vm *b)
+{
+	return a->n_uplink_queues == b->n_uplink_queues &&
+	       !memcmp(a->uplink_queues, b->uplink_queues,
+		       a->n_uplink_queues * sizeof(a->uplink_queues[0]));
+}
+
+/* Whether the memory that an isolated VM is to have, or has, is another. */
+static bool needs_memory(const struct config *old, const struct config_vm *vm)
+{
+	const struct config_vm *before = NULL;
+
+	for (uint32_t i = 0; i < old->n_vms; i++)
+		if (!strcmp(old->vms[i].name, vm->name))
+			before = &old->vms[i];
+	if (!vm->isolated)
+		return before && before->isolated;
+	return !before || !before->isolated || before->vlan != vm->vlan ||
+	       before->pool.max != vm->pool.max || !same_queues(before, vm);
+}
+
 static int check_fixed(const struct config *old, const struct config *new,
 		       char *err, size_t err_size)
 {
@@ -102,6 +123,11 @@ static int check_fixed(const struct config *old, const struct config *new,
 		       new->file, new->frames_pos.line, new->frames_pos.col,
 		       new->frames, new->frame_size, old->frames,
 		       old->frame_size);
+	for (uint32_t i = 0; i < new->n_vms; i++)
+		if (needs_memory(old, &new->vms[i]))
+			REFUSE("%s:%d:%d: vms[%u]: %s: memory of its own (isolated, its pool.max and uplink_queues) needs a restart; nothing was changed",
+			       new->file, new->vms[i].pos.line,
+			       new->vms[i].pos.col, i, new->vms[i].name);
 	if (old->n_cores != new->n_cores || old->idle_us != new->idle_us ||
 	    memcmp(old->cores, new->cores, sizeof(old->cores)))
 		REFUSE("%s:%d:%d: workers need a restart; nothing was changed",
@@ -223,13 +249,6 @@ static bool same_moderation(const struct config_vhost *a,
 			    const struct config_vhost *b)
 {
 	return a->call_packets == b->call_packets && a->call_us == b->call_us;
-}
-
-static bool same_queues(const struct config_vm *a, const struct config_vm *b)
-{
-	return a->n_uplink_queues == b->n_uplink_queues &&
-	       !memcmp(a->uplink_queues, b->uplink_queues,
-		       a->n_uplink_queues * sizeof(a->uplink_queues[0]));
 }
 
 static bool same_vm(const struct config_vm *a, const struct config_vm *b)

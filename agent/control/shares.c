@@ -5,6 +5,7 @@
 
 #include "base/base.h"
 #include "base/log.h"
+#include "control/isolation.h"
 #include "control/pools.h"
 #include "control/shares.h"
 #include "ports/queue.h"
@@ -66,7 +67,15 @@ static bool may_use(const struct agent *agent, const struct port *vm,
 {
 	const struct config_vm *owner = owner_of(agent, uplink, index);
 
-	return !owner || owner == vm->vm_config;
+	return owner == vm->vm_config || (!owner && !vm->region);
+}
+
+uint32_t shares_region(const struct agent *agent, const struct port *uplink,
+		       uint32_t index)
+{
+	const struct config_vm *owner = owner_of(agent, uplink, index);
+
+	return owner ? isolation_region(agent, owner) : 0;
 }
 
 uint32_t shares_count(const struct agent *agent, const struct port *vm,
@@ -77,6 +86,14 @@ uint32_t shares_count(const struct agent *agent, const struct port *vm,
 	for (uint32_t i = 0; i < uplink->n_queues; i++)
 		n += may_use(agent, vm, uplink, i);
 	return n;
+}
+
+uint32_t shares_base(const struct agent *agent, const struct port *uplink,
+		     uint32_t index)
+{
+	return owner_of(agent, uplink, index) ?
+		       SHARES_AWAY :
+		       uplink->uplink_config->reserve;
 }
 
 /* ---- one share ---- */
@@ -156,7 +173,7 @@ static void give_up_queue(struct agent *agent, struct queue *queue)
 	struct share *share = shares_find(queue->owner, queue);
 
 	worker_set_owner(worker_of(agent, queue), share, NULL,
-			 queue->port->uplink_config->reserve);
+			 shares_base(agent, queue->port, queue->index));
 }
 
 static void close_one(struct agent *agent, struct port *vm, struct queue *queue)
@@ -201,7 +218,7 @@ int shares_open(struct agent *agent, struct port *vm)
 		return err;
 	}
 	take_queues(agent, vm);
-	pools_reserve(agent, vm);
+	pools_reserve(vm);
 	return 0;
 }
 
@@ -220,7 +237,7 @@ void shares_close(struct agent *agent, struct port *vm)
 		if (shares_find(vm, uplink->queues[i]))
 			close_one(agent, vm, uplink->queues[i]);
 	vm->uplink = NULL;
-	pools_reserve(agent, vm);
+	pools_reserve(vm);
 }
 
 void shares_open_all(struct agent *agent, struct port *uplink)
@@ -297,7 +314,7 @@ static int arrange_vm(struct agent *agent, struct port *vm)
 		    !shares_find(vm, uplink->queues[i]))
 			err = open_one(agent, vm, uplink->queues[i]);
 	take_queues(agent, vm);
-	pools_reserve(agent, vm);
+	pools_reserve(vm);
 	if (!err)
 		pools_set(agent, vm,
 			  max_u32(pool_load(&vm->pool.size), vm->pool.asked),

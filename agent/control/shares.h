@@ -11,10 +11,23 @@
 
 #include "control/agent.h"
 
+/* Frames posted on a VM's own queue of the uplink while the VM is away. */
+#define SHARES_AWAY	64
+
 /* The uplink that carries network @vlan; NULL if none does. */
 struct port *shares_uplink_of(struct agent *agent, uint16_t vlan);
 
-/* How many of the uplink's queues the VM may use. */
+/* The memory that the uplink's queue @index is on: that of the isolated VM which
+ * has it for itself, or what all share (0). */
+uint32_t shares_region(const struct agent *agent, const struct port *uplink,
+		       uint32_t index);
+
+/* What is posted on the uplink's queue @index besides the VMs' parts. */
+uint32_t shares_base(const struct agent *agent, const struct port *uplink,
+		     uint32_t index);
+
+/* How many of the uplink's queues the VM may use: an isolated one only its
+ * own. */
 uint32_t shares_count(const struct agent *agent, const struct port *vm,
 		      const struct port *uplink);
 

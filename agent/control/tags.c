@@ -35,7 +35,7 @@ static void add_queues(const struct port *port, struct tag_entry *entry)
 	entry->first_queue = port->n_queues ? port->queues[0]->id
 					    : TAG_NO_QUEUE;
 	entry->n_queues = port->vhost ? port->vhost->n_pairs : port->n_queues;
-	entry->region = 0;
+	entry->region = port->region;
 }
 
 int tags_new(struct agent *agent, struct port *port)

@@ -110,6 +110,7 @@ struct queue {
 	struct mpsc in;
 	/* cold: C */
 	struct port *port;
+	struct promises *promises;	/* borrowed: of its frames' region */
 	uint32_t index;			/* queue number on the device */
 	uint32_t id;			/* in the ledger */
 	uint32_t worker;		/* who serves it */

@@ -75,6 +75,7 @@ int queue_open(const struct arena *arena, struct port *port,
 	queue->base = opts->base;
 	queue->base_max = opts->base_max;
 	queue->owner = opts->owner;
+	queue->promises = opts->promises;
 	queue->slack = opts->slack;
 	share_init(&queue->primary, queue, NULL, NULL);
 	queue->primary.rx.fd = -1;

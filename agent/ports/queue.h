@@ -21,6 +21,7 @@ struct queue_opts {
 	uint32_t index;		/* on the device */
 	uint32_t worker;
 	uint32_t region;	/* whose frames are on its rings */
+	struct promises *promises;	/* of that region */
 	uint32_t region_frames;	/* of those; 0: all */
 	uint32_t rx_size;	/* entries of the primary share's ring */
 	uint32_t base;		/* frames to post besides those of shares */

@@ -6,9 +6,12 @@
  * arrives: the scheduler's slice on a busy core, and some. */
 #define AWAY_NS		(1 * NS_PER_MS)
 
+/* Batches that are taken from others at a time. */
+#define LEND_BATCHES	4
+
 static uint32_t batch_of(const struct worker *worker)
 {
-	return worker->vs->promises.batch;
+	return pool_load(&worker->vs->promises.batch);
 }
 
 static void note(struct worker *worker, struct port *port, uint32_t n,
@@ -61,6 +64,19 @@ static void move_bound(struct queue *queue, struct share *share,
 		queue_set_limit(queue, share, bound);
 }
 
+static bool make_spare(struct worker *worker, struct port *port, uint32_t want);
+
+/* Has @n more frames promised to the queue. Returns how many could be. */
+static uint32_t cover(struct worker *worker, struct queue *queue,
+		      struct port *port, uint32_t n)
+{
+	uint32_t got = queue_cover(queue, queue->promises, n, false);
+
+	if (got < n && make_spare(worker, port, n - got))
+		got = queue_cover(queue, queue->promises, n, false);
+	return got;
+}
+
 /* By @want, in whole batches of @batch. */
 static uint32_t grow(struct worker *worker, struct share *share,
 		     struct port *port, uint32_t want, uint32_t batch,
@@ -79,7 +95,7 @@ static uint32_t grow(struct worker *worker, struct share *share,
 	}
 	if (!n)
 		return 0;
-	got = queue_cover(queue, &worker->vs->promises, n, false);
+	got = cover(worker, queue, port, n);
 	if (got < n) {
 		pool_give(&port->pool, n - got);
 		ask_for_more(worker, port);
@@ -99,7 +115,7 @@ static void cut(struct worker *worker, struct share *share, struct port *port,
 	if (!n)
 		return;
 	move_bound(queue, share, port, bound_of(queue, share, port) - n);
-	queue_settle(queue, &worker->vs->promises);
+	queue_settle(queue, queue->promises);
 	pool_give(&port->pool, n);
 	note(worker, port, n, false, reason);
 }
@@ -138,7 +154,9 @@ static uint32_t grow_out(struct worker *worker, struct port *port,
 
 	if (!n)
 		return 0;
-	got = promises_take(&worker->vs->promises, n);
+	got = promises_take(port->promises, n);
+	if (got < n && make_spare(worker, port, n - got))
+		got += promises_take(port->promises, n - got);
 	if (got < n) {
 		pool_give(&port->pool, n - got);
 		ask_for_more(worker, port);
@@ -150,15 +168,18 @@ static uint32_t grow_out(struct worker *worker, struct port *port,
 	return got;
 }
 
-static void cut_out(struct worker *worker, struct port *port, uint32_t n,
-		    enum pool_reason reason)
+/* From @max, unless another worker has just moved it. Returns @n, or 0. */
+static uint32_t cut_out(struct worker *worker, struct port *port, uint32_t max,
+			uint32_t n, enum pool_reason reason)
 {
-	if (!n)
-		return;
-	__atomic_fetch_sub(&port->out_max, n, __ATOMIC_RELAXED);
-	promises_give(&worker->vs->promises, n);
+	if (!n || !__atomic_compare_exchange_n(&port->out_max, &max, max - n,
+					       false, __ATOMIC_RELAXED,
+					       __ATOMIC_RELAXED))
+		return 0;
+	promises_give(port->promises, n);
 	pool_give(&port->pool, n);
 	note(worker, port, n, false, reason);
+	return n;
 }
 
 uint32_t breathe_make_room(struct worker *worker, struct port *port,
@@ -242,7 +263,7 @@ static void look_at_queue(struct worker *worker, struct queue *queue,
 		if (queue->shares[i]->counts == queue->shares[i])
 			look_at_share(worker, queue->shares[i],
 				      queue->shares[i]->to, window_ns);
-	queue_settle(queue, &worker->vs->promises);
+	queue_settle(queue, queue->promises);
 }
 
 static void look_at_out(struct worker *worker, struct port *port)
@@ -257,7 +278,7 @@ static void look_at_out(struct worker *worker, struct port *port)
 
 	pool->out_last = peak;
 	/* What is on the way is covered, however it came there. */
-	cut_out(worker, port,
+	cut_out(worker, port, max,
 		excess(worker, max, need + need / 4, max_u32(floor, used)),
 		POOL_IDLE);
 	if (pool_load(&port->out_max) > floor)
@@ -329,7 +350,7 @@ static void grow_to_least(struct worker *worker, struct share *share,
 	if (bound >= least)
 		return;
 	pool_add(&port->pool, least - bound);
-	queue_cover(queue, &worker->vs->promises, least - bound, true);
+	queue_cover(queue, queue->promises, least - bound, true);
 	move_bound(queue, share, port, least);
 	note(worker, port, least - bound, true, reason);
 }
@@ -343,7 +364,7 @@ static void grow_out_to_least(struct worker *worker, struct port *port,
 	if (max >= least)
 		return;
 	pool_add(&port->pool, least - max);
-	promises_force(&worker->vs->promises, least - max);
+	promises_force(port->promises, least - max);
 	__atomic_fetch_add(&port->out_max, least - max, __ATOMIC_RELAXED);
 	note(worker, port, least - max, true, reason);
 }
@@ -382,7 +403,7 @@ void breathe_set(struct worker *worker, struct port *port,
 
 	/* First what becomes less: others of the parts may need it. */
 	if (is_keeper(worker, port) && max > parts->out)
-		cut_out(worker, port,
+		cut_out(worker, port, max,
 			max - max_u32(parts->out,
 				      min_u32(max, out_used(worker, port))),
 			reason);
@@ -397,41 +418,111 @@ void breathe_set(struct worker *worker, struct port *port,
 struct trimming {
 	uint32_t want, got;
 	enum pool_reason reason;
+	uint32_t times;		/* what is used is left so many times over */
 };
+
+static uint32_t trim_part_by(const struct share *share, const struct port *port,
+			     const struct trimming *trim)
+{
+	uint32_t bound = bound_of(share->queue, share, port);
+	uint32_t keep = floor_of(share->queue, port, &port->pool.least);
+
+	keep = max_u32(keep, trim->times * rx_ring_waiting(&share->rx));
+	return bound > keep ? min_u32(bound - keep, trim->want - trim->got) : 0;
+}
 
 static void trim_part(struct worker *worker, struct share *share,
 		      struct port *port, void *arg)
 {
 	struct trimming *trim = arg;
-	uint32_t bound = bound_of(share->queue, share, port);
-	uint32_t keep = floor_of(share->queue, port, &port->pool.least);
-	uint32_t n;
+	uint32_t n = trim_part_by(share, port, trim);
 
-	keep = max_u32(keep, rx_ring_ready(&share->rx));
-	if (bound <= keep || trim->got == trim->want)
-		return;
-	n = min_u32(bound - keep, trim->want - trim->got);
 	cut(worker, share, port, n, trim->reason);
 	trim->got += n;
+}
+
+static void trim_out(struct worker *worker, struct port *port,
+		     struct trimming *trim)
+{
+	uint32_t max = pool_load(&port->out_max);
+	uint32_t keep = max_u32(pool_load(&port->pool.least.out),
+				trim->times * out_used(worker, port));
+
+	if (max > keep)
+		trim->got += cut_out(worker, port, max,
+				     min_u32(max - keep, trim->want - trim->got),
+				     trim->reason);
 }
 
 uint32_t breathe_trim(struct worker *worker, struct port *port, uint32_t want,
 		      enum pool_reason reason)
 {
-	struct trimming trim = { .want = want, .reason = reason };
-	uint32_t max, keep;
+	struct trimming trim = { .want = want, .reason = reason, .times = 1 };
 
 	each_part(worker, port, trim_part, &trim);
-	if (!is_keeper(worker, port) || trim.got == want)
-		return trim.got;
-	max = pool_load(&port->out_max);
-	keep = max_u32(pool_load(&port->pool.least.out),
-		       out_used(worker, port));
-	if (max > keep) {
-		uint32_t n = min_u32(max - keep, want - trim.got);
-
-		cut_out(worker, port, n, reason);
-		trim.got += n;
-	}
+	if (is_keeper(worker, port))
+		trim_out(worker, port, &trim);
 	return trim.got;
+}
+
+/* ---- from others, in the same round ---- */
+
+/*
+ * Who grows while spare is out need not wait for the control thread: what others
+ * have and do not use, and this worker can take, is taken in the moment, down
+ * to their minimum; of those that have as little as who asks, only what is more
+ * than twice of what they use. The one that has most gives first.
+ */
+struct lender {
+	struct port *port;
+	uint32_t more;			/* than its minimum */
+};
+
+static struct lender find_lender(struct worker *worker,
+				 const struct port *port,
+				 const uint64_t *tried)
+{
+	struct lender best = { NULL, 0 };
+
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
+		struct port *other = vswitch_port(worker->vs, i);
+		uint32_t size, least;
+
+		if (!other || other == port || other->kind != PORT_VM ||
+		    other->promises != port->promises ||
+		    tried[i / 64] >> i % 64 & 1)
+			continue;
+		size = pool_load(&other->pool.size);
+		least = pool_load(&other->pool.min);
+		if (size > least && size - least > best.more)
+			best = (struct lender){ other, size - least };
+	}
+	return best;
+}
+
+static bool make_spare(struct worker *worker, struct port *port, uint32_t want)
+{
+	struct promises *promises = port->promises;
+	uint64_t tried[PKT_MAX_PORTS / 64] = { 0 };
+	struct lender lender;
+
+	/* Some more at a time: whoever is in need goes on to be. */
+	want = max_u32(want, LEND_BATCHES * batch_of(worker));
+	while (promises_spare(promises) < want &&
+	       (lender = find_lender(worker, port, tried)).port) {
+		struct port *from = lender.port;
+		struct trimming trim = {
+			.want = want,
+			.reason = POOL_RECLAIM,
+			.times = pool_load(&from->pool.size) >
+						 pool_load(&port->pool.size) ?
+					 1 :
+					 2,
+		};
+
+		tried[from->slot / 64] |= 1ull << from->slot % 64;
+		trim_out(worker, from, &trim);
+		each_part(worker, from, trim_part, &trim);
+	}
+	return promises_spare(promises) > 0;
 }

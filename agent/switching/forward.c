@@ -203,6 +203,56 @@ static enum pkt_reason refusal(struct worker *worker, const struct packet *p,
 	return PKT_N_REASONS;
 }
 
+/* Into frames of @region. */
+static bool copy_packet(struct worker *worker, const struct packet *p,
+			uint32_t region, struct packet *ret_copy)
+{
+	struct arena *arena = &worker->vs->arena;
+	uint32_t frame;
+
+	*ret_copy = *p;
+	if (p->flags & PACKET_EXT)
+		return offload_copy(worker, packet_word(p), region,
+				    &ret_copy->addr);
+	frame = frame_cache_get(frame_cache_of(&worker->cache, region));
+	if (frame == FRAME_NONE)
+		return false;
+	ret_copy->addr = arena_addr(arena, frame) + UMEM_HEADROOM;
+	memcpy(arena_data(arena, ret_copy->addr), packet_data(worker, p),
+	       p->len);
+	return true;
+}
+
+/* The memory that a packet has to be in to leave by @to: the port's own; by an
+ * uplink also that of an isolated VM which has a queue there. */
+static uint32_t region_for(const struct port *to, uint32_t region)
+{
+	if (to->kind != PORT_UPLINK || !region)
+		return to->region;
+	for (uint32_t i = 0; i < to->n_queues; i++)
+		if (to->queues[i]->umem.region == region)
+			return region;
+	return 0;
+}
+
+/* Takes the packet to where it can leave by @to. False: it is gone. */
+static bool cross(struct worker *worker, struct packet *p, struct port *to)
+{
+	uint32_t frame = arena_frame(&worker->vs->arena, p->addr);
+	uint32_t region = region_for(to, arena_region_of(frame));
+	struct packet copy;
+
+	if (region == arena_region_of(frame))
+		return true;
+	if (!copy_packet(worker, p, region, &copy)) {
+		drop(worker, to->slot, PKT_no_frame, p);
+		return false;
+	}
+	packet_free(&worker->cache, packet_word(p));
+	*p = copy;
+	return true;
+}
+
 /* Stages @p for @to in the form that belongs there. */
 static void send_to(struct worker *worker, struct packet *p, struct port *to)
 {
@@ -212,30 +262,15 @@ static void send_to(struct worker *worker, struct packet *p, struct port *to)
 		drop(worker, to->slot, reason, p);
 		return;
 	}
+	if (__builtin_expect(worker->vs->n_regions, 0) &&
+	    !cross(worker, p, to))
+		return;
 	if (to->kind == PORT_UPLINK && p->meta.vlan != PKT_VLAN_NONE)
 		push_tag(worker, p);
 	if (p->flags & PACKET_EXT)
 		offload_stage(worker, to, packet_word(p));
 	else
 		output_stage(worker, to, packet_word(p));
-}
-
-static bool copy_packet(struct worker *worker, const struct packet *p,
-			struct packet *ret_copy)
-{
-	struct arena *arena = &worker->vs->arena;
-	uint32_t frame;
-
-	*ret_copy = *p;
-	if (p->flags & PACKET_EXT)
-		return offload_copy(worker, packet_word(p), &ret_copy->addr);
-	frame = frame_cache_get(&worker->cache);
-	if (frame == FRAME_NONE)
-		return false;
-	ret_copy->addr = arena_addr(arena, frame) + UMEM_HEADROOM;
-	memcpy(arena_data(arena, ret_copy->addr), packet_data(worker, p),
-	       p->len);
-	return true;
 }
 
 /* The host's copy of a broadcast from the wire, as it was on the wire. */
@@ -267,13 +302,14 @@ static void copy_to_host(struct worker *worker, struct packet *p,
 static void flood_copy(struct worker *worker, const struct packet *p,
 		       struct port *to)
 {
-	struct packet copy;
-
+	uint32_t frame = arena_frame(&worker->vs->arena, p->addr);
+	uint32_t region = region_for(to, arena_region_of(frame));
 	uint32_t staged = worker->out[to->slot].n;
+	struct packet copy;
 
 	if (breathe_make_room(worker, to, staged + 1) <= staged)
 		worker_count(worker, to->slot, PKT_out_full, 1, p->len);
-	else if (copy_packet(worker, p, &copy))
+	else if (copy_packet(worker, p, region, &copy))
 		send_to(worker, &copy, to);
 	else
 		worker_count(worker, to->slot, PKT_no_frame, 1, p->len);

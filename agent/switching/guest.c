@@ -136,6 +136,8 @@ static void refuse(struct worker *worker, struct vhost_pair *pair,
 
 uint32_t guest_receive(struct worker *worker, struct vhost_pair *pair)
 {
+	struct frame_cache *cache =
+		frame_cache_of(&worker->cache, pair->port->region);
 	struct guest_bypass bypass;
 	struct pair_packet packet;
 	uint64_t words[BATCH];
@@ -166,7 +168,7 @@ uint32_t guest_receive(struct worker *worker, struct vhost_pair *pair)
 			;
 		else if (bypass.wait)
 			break;
-		else if (pair_to_frames(pair, &packet, &worker->cache,
+		else if (pair_to_frames(pair, &packet, cache,
 					&words[n]))
 			n++;
 		else {

@@ -29,6 +29,9 @@ static void stage_segments(struct worker *worker, struct port *to,
 	struct arena *arena = &worker->vs->arena;
 	struct iovec pieces[PACKET_MAX_PIECES];
 	uint32_t n = packet_pieces(arena, packet, pieces);
+	struct frame_cache *cache = frame_cache_of(
+		&worker->cache,
+		arena_region_of(arena_frame(arena, packet_addr(packet))));
 	struct gso gso;
 	int len;
 
@@ -38,7 +41,7 @@ static void stage_segments(struct worker *worker, struct port *to,
 		return;
 	}
 	while (gso_count(&gso)) {
-		uint32_t frame = frame_cache_get(&worker->cache);
+		uint32_t frame = frame_cache_get(cache);
 		uint64_t addr;
 
 		if (frame == FRAME_NONE) {
@@ -50,7 +53,7 @@ static void stage_segments(struct worker *worker, struct port *to,
 		len = gso_next(&gso, arena_data(arena, addr),
 			       arena->frame_size - UMEM_HEADROOM);
 		if (len <= 0) {
-			frame_cache_put(&worker->cache, frame);
+			frame_cache_put(cache, frame);
 			worker_count(worker, to->slot, PKT_gso_bad, 1, 0);
 			break;
 		}
@@ -91,13 +94,13 @@ void offload_stage(struct worker *worker, struct port *to, uint64_t packet)
 		output_stage(worker, to, packet & ~PACKET_EXT);
 }
 
-static bool copy_more(struct worker *worker, const struct packet_ext *from,
+static bool copy_more(struct frame_cache *cache, const struct packet_ext *from,
 		      struct packet_ext *ext)
 {
-	struct arena *arena = &worker->vs->arena;
+	struct arena *arena = cache->pool->arena;
 
 	for (ext->n_more = 0; ext->n_more < from->n_more; ext->n_more++) {
-		uint32_t frame = frame_cache_get(&worker->cache);
+		uint32_t frame = frame_cache_get(cache);
 
 		if (frame == FRAME_NONE)
 			return false;
@@ -110,11 +113,13 @@ static bool copy_more(struct worker *worker, const struct packet_ext *from,
 	return true;
 }
 
-bool offload_copy(struct worker *worker, uint64_t packet, uint64_t *ret_addr)
+bool offload_copy(struct worker *worker, uint64_t packet, uint32_t region,
+		  uint64_t *ret_addr)
 {
+	struct frame_cache *cache = frame_cache_of(&worker->cache, region);
 	struct arena *arena = &worker->vs->arena;
 	const struct packet_ext *from = packet_ext(arena, packet);
-	uint32_t frame = frame_cache_get(&worker->cache);
+	uint32_t frame = frame_cache_get(cache);
 	uint64_t addr = packet_addr(packet);
 	uint64_t start = arena_addr(arena, arena_frame(arena, addr));
 	struct packet_ext *ext;
@@ -127,10 +132,10 @@ bool offload_copy(struct worker *worker, uint64_t packet, uint64_t *ret_addr)
 	       arena->frame_size);
 	ext = arena_data(arena, copy);
 	*ret_addr = copy + (addr - start);
-	if (copy_more(worker, from, ext))
+	if (copy_more(cache, from, ext))
 		return true;
 	while (ext->n_more)
-		frame_cache_put(&worker->cache, ext->more[--ext->n_more]);
-	frame_cache_put(&worker->cache, frame);
+		frame_cache_put(cache, ext->more[--ext->n_more]);
+	frame_cache_put(cache, frame);
 	return false;
 }

@@ -20,6 +20,7 @@ bool offload_accepted(const struct port *to, const struct packet_ext *ext);
 
 /* A copy of @packet, which has an ext, in frames of its own. False: not enough
  * frames. */
-bool offload_copy(struct worker *worker, uint64_t packet, uint64_t *ret_addr);
+bool offload_copy(struct worker *worker, uint64_t packet, uint32_t region,
+		  uint64_t *ret_addr);
 
 #endif

@@ -86,19 +86,50 @@ void output_push(struct worker *worker, struct port *port, struct mpsc *in,
 		push_all(worker, port, in, owner, packets, n);
 }
 
-static void send_to_device(struct worker *worker, struct port *port,
-			   const uint64_t *packets, uint32_t n)
+/* Packets of one region. */
+static void send_by_queue(struct worker *worker, struct port *port,
+			  struct queue *queue, const uint64_t *packets,
+			  uint32_t n)
 {
-	struct queue *queue = port->out_queue[worker->index];
-
-	n = charge(worker, port, packets, n);
-	if (!n)
-		return;
 	/* The ring is skipped when it is ours to drain, and empty. */
 	if (queue->worker == worker->index && mpsc_is_empty(&queue->in))
 		send_all(worker, queue, packets, n);
 	else
 		push_all(worker, port, &queue->in, queue->worker, packets, n);
+}
+
+/* The queue that @packet can leave by: one on the memory that it is in. */
+static struct queue *queue_for(const struct worker *worker,
+			       const struct port *port, uint64_t packet)
+{
+	uint32_t frame = arena_frame(&worker->vs->arena, packet_addr(packet));
+	uint32_t region = arena_region_of(frame);
+
+	for (uint32_t i = 0; region && i < port->n_queues; i++)
+		if (port->queues[i]->umem.region == region)
+			return port->queues[i];
+	return port->out_queue[worker->index];
+}
+
+static void send_to_device(struct worker *worker, struct port *port,
+			   const uint64_t *packets, uint32_t n)
+{
+	n = charge(worker, port, packets, n);
+	if (__builtin_expect(!worker->vs->n_regions, 1)) {
+		if (n)
+			send_by_queue(worker, port,
+				      port->out_queue[worker->index], packets,
+				      n);
+		return;
+	}
+	for (uint32_t i = 0, end; i < n; i = end) {
+		struct queue *queue = queue_for(worker, port, packets[i]);
+
+		for (end = i + 1; end < n; end++)
+			if (queue_for(worker, port, packets[end]) != queue)
+				break;
+		send_by_queue(worker, port, queue, packets + i, end - i);
+	}
 }
 
 static void flush_port(struct worker *worker, uint16_t slot)

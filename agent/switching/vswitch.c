@@ -77,12 +77,17 @@ static void leave_region(struct worker *worker, void *arg)
 	frame_cache_done(&region->caches[worker->index]);
 }
 
-int vswitch_add_region(struct vswitch *vs, uint32_t n_frames,
-		       enum arena_pages pages, uint32_t *ret_region)
+/* A cache each, and a batch of packets that are being copied. */
+uint32_t vswitch_region_reserve(const struct vswitch *vs)
 {
-	/* A cache each, and a batch of packets that are being copied. */
-	const uint32_t n_reserve = (vs->n_workers + 1) * 2 * MAGAZINE_SIZE +
-				   vs->n_workers * BATCH;
+	return (vs->n_workers + 1) * 2 * MAGAZINE_SIZE + vs->n_workers * BATCH;
+}
+
+int vswitch_add_region(struct vswitch *vs, uint32_t n_frames,
+		       uint32_t n_beside, enum arena_pages pages,
+		       uint32_t *ret_region)
+{
+	const uint32_t n_reserve = vswitch_region_reserve(vs) + n_beside;
 	struct vswitch_region *region;
 	uint32_t number;
 	int err;
@@ -116,6 +121,7 @@ int vswitch_add_region(struct vswitch *vs, uint32_t n_frames,
 			 CONTROL_CACHE);
 	frame_cache_join(&region->caches[PORT_MAX_WORKERS], &vs->caches);
 	vs->regions[number] = region;
+	__atomic_store_n(&vs->n_regions, vs->n_regions + 1, __ATOMIC_RELEASE);
 	*ret_region = number;
 	return 0;
 }
@@ -132,6 +138,7 @@ uint32_t vswitch_del_region(struct vswitch *vs, uint32_t number)
 	n_free = hostpool_free_frames(&region->hostpool);
 	hostpool_done(&region->hostpool);
 	vs->regions[number] = NULL;
+	__atomic_store_n(&vs->n_regions, vs->n_regions - 1, __ATOMIC_RELEASE);
 	free(region);
 	if (arena_del_region(&vs->arena, number))
 		return max_u32(1, n_frames - min_u32(n_free, n_frames));

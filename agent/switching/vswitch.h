@@ -45,6 +45,7 @@ struct vswitch {
 	struct fdb *fdb;				/* owned */
 	struct worker *workers[PORT_MAX_WORKERS];	/* owned */
 	uint32_t n_workers;
+	uint32_t n_regions;		/* besides the shared one */
 	uint32_t idle_ns;		/* the longest empty polling */
 	int learn_fd;			/* owned eventfd: addresses to learn */
 	int host_fd;			/* owned: see ports/host.h */
@@ -76,12 +77,15 @@ int vswitch_init(struct vswitch *vs, const struct vswitch_opts *opts,
 void vswitch_done(struct vswitch *vs);
 
 /*
- * Memory for an isolated VM that needs @n_frames at the most: a region with a
- * little more, for caches and packets in workers' hands. 0 and the region's
- * number; -EINVAL if that is more than a region can have, -ENOMEM, -ENOSPC.
+ * Memory for an isolated VM: a region with @n_frames that may be promised,
+ * @n_beside that somebody else accounts for, and vswitch_region_reserve() for
+ * caches and packets in workers' hands. 0 and the region's number; -EINVAL if
+ * that is more than a region can have, -ENOMEM, -ENOSPC.
  */
 int vswitch_add_region(struct vswitch *vs, uint32_t n_frames,
-		       enum arena_pages pages, uint32_t *ret_region);
+		       uint32_t n_beside, enum arena_pages pages,
+		       uint32_t *ret_region);
+uint32_t vswitch_region_reserve(const struct vswitch *vs);
 /* Gives it back; no queue is on it. Returns the number of frames that are missing
  * in it: 0 if all is well. */
 uint32_t vswitch_del_region(struct vswitch *vs, uint32_t region);

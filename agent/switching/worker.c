@@ -42,7 +42,7 @@ static uint32_t serve_queue(struct worker *worker, struct queue *queue)
 	}
 	work += output_drain(worker, queue);
 	queue_refill(queue, arena, &worker->cache);
-	queue_settle(queue, &worker->vs->promises);
+	queue_settle(queue, queue->promises);
 	return work;
 }
 
@@ -447,7 +447,7 @@ static void add_share(struct worker *worker, void *arg)
 	worker->call_result = watch(worker, share->rx.fd);
 	if (worker->call_result)
 		return;
-	queue_cover(share->queue, &worker->vs->promises, share->limit, true);
+	queue_cover(share->queue, share->queue->promises, share->limit, true);
 	worker->call_result = queue_attach_share(share->queue, share);
 }
 
@@ -467,7 +467,7 @@ static void del_share(struct worker *worker, void *arg)
 	worker_count(worker, share->to->slot,
 		     port_is_up(share->to) ? PKT_out_full : PKT_out_down, n,
 		     0);
-	queue_settle(share->queue, &worker->vs->promises);
+	queue_settle(share->queue, share->queue->promises);
 }
 
 void worker_del_share(struct worker *worker, struct share *share)
@@ -508,8 +508,9 @@ static void set_owner(struct worker *worker, void *arg)
 {
 	const struct owner_call *call = arg;
 
+	(void)worker;
 	queue_set_owner(call->share->queue, call->share, call->owner,
-			call->base, &worker->vs->promises);
+			call->base, call->share->queue->promises);
 }
 
 void worker_set_owner(struct worker *worker, struct share *share,
