@@ -27,22 +27,15 @@ static const struct {
 	{ CAP_SYS_NICE, "CAP_SYS_NICE", "to place workers on cores" },
 };
 
-bool host_kernel_is(int major, int minor)
+static int check_kernel(char *err, size_t err_size)
 {
-	int has_major = 0, has_minor = 0;
+	int major = 0, minor = 0;
 	struct utsname uts;
 
 	if (uname(&uts) < 0 ||
-	    sscanf(uts.release, "%d.%d", &has_major, &has_minor) != 2)
-		return true;	/* let it try */
-	return has_major > major || (has_major == major && has_minor >= minor);
-}
-
-static int check_kernel(char *err, size_t err_size)
-{
-	struct utsname uts;
-
-	if (host_kernel_is(MIN_MAJOR, MIN_MINOR) || uname(&uts) < 0)
+	    sscanf(uts.release, "%d.%d", &major, &minor) != 2)
+		return 0;	/* let it try */
+	if (major > MIN_MAJOR || (major == MIN_MAJOR && minor >= MIN_MINOR))
 		return 0;
 	snprintf(err, err_size,
 		 "Linux %s is too old: %d.%d or later is needed", uts.release,

@@ -3,14 +3,10 @@
 #ifndef BASE_HOST_H
 #define BASE_HOST_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /* Checks the kernel's version and our capabilities. 0, or -ENOSYS or -EPERM
  * with one line in @err that names what is missing. Any thread. */
 int host_check(char *err, size_t err_size);
-
-/* Whether the kernel is @major.@minor or later. Any thread. */
-bool host_kernel_is(int major, int minor);
 
 #endif

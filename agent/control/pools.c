@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "base/host.h"
 #include "base/log.h"
 #include "control/pools.h"
 #include "control/shares.h"
@@ -403,60 +402,15 @@ static void find_losses(struct agent *agent, struct queue *queue)
 	}
 }
 
-/* ---- frames that are posted and not wanted there any more ---- */
-
-/* At one time: as many as a ring has room for, and a packet or two besides. */
-#define RECALL_MAX	128
-/* And per beat. */
-#define RECALL_TURNS	64
-
-/* Frames come back with packets; on a queue that nothing arrives on, by empty
- * ones of our own. */
-static bool may_recall(const struct queue *queue)
-{
-	return !queue->index && !queue->umem.zero_copy &&
-	       (queue->n_shares == 1 || host_kernel_is(6, 15));
-}
-
-static uint32_t too_many(const struct queue *queue)
-{
-	uint32_t has = pool_load(&queue->outstanding);
-	uint32_t wants = pool_load(&queue->target);
-
-	return has > wants ? has - wants : 0;
-}
-
-static void recall(struct agent *agent, struct queue *queue)
-{
-	struct worker *worker = agent->vs.workers[queue->worker];
-	uint64_t n_rx = __atomic_load_n(&queue->n_rx, __ATOMIC_RELAXED);
-	bool idle = n_rx == queue->n_rx_seen;
-	uint32_t n;
-
-	queue->n_rx_seen = n_rx;
-	if (!idle || !may_recall(queue))
-		return;
-	for (uint32_t i = 0; i < RECALL_TURNS && (n = too_many(queue)); i++) {
-		n = min_u32(n, min_u32(RECALL_MAX, queue->primary.rx.size / 2));
-		__atomic_store_n(&queue->n_recalled, n, __ATOMIC_RELAXED);
-		if (datapath_recall(agent->dp, queue->port->ifindex, n))
-			break;
-		/* Once to have it read them, and once to know that it has. */
-		worker_round(worker);
-		worker_round(worker);
-	}
-	__atomic_store_n(&queue->n_recalled, 0, __ATOMIC_RELAXED);
-}
-
 void pools_tick(struct agent *agent)
 {
 	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
 		struct port *port = agent->ports[i];
 
-		for (uint32_t q = 0; port && q < port->n_queues; q++) {
+		if (!port || port->kind != PORT_UPLINK)
+			continue;
+		for (uint32_t q = 0; q < port->n_queues; q++)
 			find_losses(agent, port->queues[q]);
-			recall(agent, port->queues[q]);
-		}
 	}
 	pools_balance(agent);
 	raise_caps(agent);

@@ -103,16 +103,6 @@ void datapath_del_xsk(struct datapath *dp, bool vm, uint32_t slot,
 struct vm_credit *datapath_credit(struct datapath *dp, uint32_t slot,
 				  uint32_t queue);
 
-/*
- * Has up to @n empty frames of DATAPATH_RECALL_LEN zeros arrive on queue 0 of the
- * port's device, in its primary socket, if they find frames posted there. Not for
- * zero-copy sockets, nor for devices whose packets come by another CPU at the
- * same time before Linux 6.15, which has one lock for all sockets of a queue. 0
- * or a negative errno.
- */
-#define DATAPATH_RECALL_LEN	14
-int datapath_recall(struct datapath *dp, int ifindex, uint32_t n);
-
 int datapath_set_tag(struct datapath *dp, uint32_t slot,
 		     const struct tag_entry *entry);
 void datapath_del_tag(struct datapath *dp, uint32_t slot);

@@ -12,7 +12,6 @@
 #include "base/base.h"
 #include "base/log.h"
 #include "ports/datapath_private.h"
-#include "ports/port.h"
 
 #define FD(dp, name)	bpf_map__fd((dp)->skel->maps.name)
 
@@ -203,27 +202,6 @@ struct vm_credit *datapath_credit(struct datapath *dp, uint32_t slot,
 				  uint32_t queue)
 {
 	return &dp->credits[slot * PKT_MAX_QUEUES + queue];
-}
-
-int datapath_recall(struct datapath *dp, int ifindex, uint32_t n)
-{
-	static const uint8_t zeros[DATAPATH_RECALL_LEN];
-	struct xdp_md ctx = {
-		.data_end = sizeof(zeros),
-		.ingress_ifindex = (uint32_t)ifindex,
-	};
-	LIBBPF_OPTS(bpf_test_run_opts, opts,
-		.data_in = zeros,
-		.data_size_in = sizeof(zeros),
-		.ctx_in = &ctx,
-		.ctx_size_in = sizeof(ctx),
-		.repeat = (int)n,
-		.batch_size = BATCH,
-		.flags = BPF_F_TEST_XDP_LIVE_FRAMES,
-	);
-
-	return bpf_prog_test_run_opts(bpf_program__fd(dp->skel->progs.recall),
-				      &opts);
 }
 
 int datapath_set_tag(struct datapath *dp, uint32_t slot,

@@ -100,8 +100,6 @@ struct queue {
 	uint32_t base;			/* frames posted besides the shares' */
 	uint32_t over;			/* of all shares, beyond their limits */
 	struct vm_credit *slack;	/* borrowed: uplinks: the map's; or none */
-	uint32_t n_recalled;		/* A: frames that come back empty, with
-					 * no packet: datapath_recall() */
 	uint32_t n_out;			/* sent, and not completed yet */
 	uint32_t n_unsent;		/* in the tx ring since the last kick */
 	struct share **shares;		/* owned; [0] is the primary */
@@ -117,7 +115,6 @@ struct queue {
 	struct port *owner;		/* the VM it is for alone: its pool's
 					 * bound is what is posted; or NULL */
 	uint32_t base_max;		/* the rings were made for */
-	uint64_t n_rx_seen;		/* n_rx at the last look */
 	struct share primary;
 	/* A: counted by the worker */
 	uint64_t n_rx, n_tx, n_kicks, n_tx_again, n_fill_short;

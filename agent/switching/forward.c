@@ -11,7 +11,6 @@
 #include <pktagent/meta.h>
 #include <pktagent/parse.h>
 
-#include "ports/datapath.h"
 #include "ports/host.h"
 #include "ports/queue.h"
 #include "switching/breathe.h"
@@ -368,24 +367,6 @@ void forward_switch(struct worker *worker, const struct port *in,
 		send_to(worker, p, to);
 }
 
-/* Nothing but a frame that was asked back. */
-static bool is_recalled(struct worker *worker, struct queue *queue,
-			const struct xdp_desc *desc)
-{
-	static const uint8_t zeros[DATAPATH_RECALL_LEN];
-	struct arena *arena = &worker->vs->arena;
-	uint32_t frame;
-
-	if (!pool_load(&queue->n_recalled) ||
-	    memcmp(arena_data(arena, desc->addr), zeros, sizeof(zeros)))
-		return false;
-	frame = arena_frame(arena, desc->addr);
-	__atomic_fetch_sub(&queue->n_recalled, 1, __ATOMIC_RELAXED);
-	queue_forget_meta(arena, frame);
-	frame_cache_put(&worker->cache, frame);
-	return true;
-}
-
 static void forward_packet(struct worker *worker, struct share *share,
 			   const struct xdp_desc *desc)
 {
@@ -427,8 +408,8 @@ uint32_t forward_share(struct worker *worker, struct share *share)
 {
 	const struct umem *umem = &share->queue->umem;
 	struct arena *arena = &worker->vs->arena;
-	uint32_t n, n_packets, pos;
 	struct xdp_desc descs[BATCH];
+	uint32_t n, pos;
 
 	n = rx_ring_ready(&share->rx);
 	if (!n)
@@ -451,18 +432,12 @@ uint32_t forward_share(struct worker *worker, struct share *share)
 		__builtin_prefetch(data - sizeof(struct pkt_meta), 1);
 		__builtin_prefetch(data);
 	}
-	n_packets = n;
-	for (uint32_t i = 0; i < n; i++) {
-		if (__builtin_expect(descs[i].len == DATAPATH_RECALL_LEN, 0) &&
-		    is_recalled(worker, share->queue, &descs[i]))
-			n_packets--;
-		else
-			forward_packet(worker, share, &descs[i]);
-	}
+	for (uint32_t i = 0; i < n; i++)
+		forward_packet(worker, share, &descs[i]);
 	queue_release(share->queue, share, n);
 	if (share->to)
 		queue_publish(share->queue, share);
-	count_add(&share->n_packets, n_packets);
-	count_add(&share->queue->n_rx, n_packets);
+	count_add(&share->n_packets, n);
+	count_add(&share->queue->n_rx, n);
 	return n;
 }
