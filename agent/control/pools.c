@@ -13,9 +13,6 @@
 #include "ports/queue.h"
 #include "switching/worker.h"
 
-/* Spare frames below which idle pools shrink faster than they would. */
-#define LOW_PART	16
-
 /* Times that a sum is read which does not come out. */
 #define COUNT_TRIES	64
 
@@ -346,6 +343,17 @@ void pools_take_back(struct agent *agent, struct port *for_whom, uint32_t want)
 	}
 }
 
+/* Who has been given what others had to give has it by now. */
+static void raise_caps(struct agent *agent)
+{
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
+		struct port *port = agent->ports[i];
+
+		if (port && port->kind == PORT_VM)
+			set(&port->pool.cap, pool_load(&port->pool.max));
+	}
+}
+
 void pools_balance(struct agent *agent)
 {
 	struct promises *promises = &agent->vs.promises;
@@ -353,6 +361,7 @@ void pools_balance(struct agent *agent)
 					    __ATOMIC_ACQUIRE);
 	struct port *port = slot ? agent->ports[slot] : NULL;
 
+	raise_caps(agent);
 	if (promises_spare(promises) < 0)
 		pools_take_back(agent, NULL, 0);
 	if (port && port->kind == PORT_VM)
@@ -362,21 +371,6 @@ void pools_balance(struct agent *agent)
 }
 
 /* ---- clockwork ---- */
-
-/* Those that had to give may grow again while there is enough. */
-static void raise_caps(struct agent *agent)
-{
-	int64_t low = agent->vs.arena.regions[0].n_frames / LOW_PART;
-
-	if (promises_spare(&agent->vs.promises) < low)
-		return;
-	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
-		struct port *port = agent->ports[i];
-
-		if (port && port->kind == PORT_VM)
-			set(&port->pool.cap, pool_load(&port->pool.max));
-	}
-}
 
 /* What the kernel lost of what the program had handed over would be missing
  * from the credit for ever. */
@@ -413,7 +407,6 @@ void pools_tick(struct agent *agent)
 			find_losses(agent, port->queues[q]);
 	}
 	pools_balance(agent);
-	raise_caps(agent);
 	pools_collect(agent);
 }
 

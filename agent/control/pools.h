@@ -9,8 +9,8 @@
  * its minimum, first what that has free in its rings and posted, never what
  * carries packets; and only as much as makes the two equal, unless spare is
  * below zero: then some minimum is not covered, and all that is missing is
- * taken. The VM's cap stays where its size is then, until the host has frames
- * to spare again.
+ * taken. The VM's cap stays where its size is then, until the next one asks, who
+ * may be that VM, or the next beat.
  *
  * All functions: control thread.
  */

@@ -144,12 +144,12 @@ uint32_t pool_take(struct pool *pool, uint32_t want, uint32_t batch);
 void pool_add(struct pool *pool, uint32_t n);
 void pool_give(struct pool *pool, uint32_t n);
 
-/* How much it might still grow. Any thread. */
+/* How much it might still grow, if not at the moment. Any thread. */
 static inline uint32_t pool_room(const struct pool *pool)
 {
-	uint32_t size = pool_load(&pool->size), cap = pool_load(&pool->cap);
+	uint32_t size = pool_load(&pool->size), max = pool_load(&pool->max);
 
-	return size < cap ? cap - size : 0;
+	return size < max ? max - size : 0;
 }
 
 /* Up to @want frames from spare; all of them, from what is not there. Returns

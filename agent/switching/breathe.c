@@ -35,6 +35,13 @@ static void ask_for_more(struct worker *worker, const struct port *port)
 		return;		/* it has been woken already */
 }
 
+/* It had to give, and needs them again. */
+static void ask_if_capped(struct worker *worker, const struct port *port)
+{
+	if (pool_load(&port->pool.cap) < pool_load(&port->pool.max))
+		ask_for_more(worker, port);
+}
+
 /* ---- parts on queues: rx and tx ---- */
 
 /* Whether the VM's part on this queue is what is posted there. */
@@ -93,8 +100,10 @@ static uint32_t grow(struct worker *worker, struct share *share,
 		pool_give(&port->pool, n - room);
 		n = room;
 	}
-	if (!n)
+	if (!n) {
+		ask_if_capped(worker, port);
 		return 0;
+	}
 	got = cover(worker, queue, port, n);
 	if (got < n) {
 		pool_give(&port->pool, n - got);
@@ -152,8 +161,10 @@ static uint32_t grow_out(struct worker *worker, struct port *port,
 {
 	uint32_t n = pool_take(&port->pool, want, batch), got;
 
-	if (!n)
+	if (!n) {
+		ask_if_capped(worker, port);
 		return 0;
+	}
 	got = promises_take(port->promises, n);
 	if (got < n && make_spare(worker, port, n - got))
 		got += promises_take(port->promises, n - got);

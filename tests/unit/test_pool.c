@@ -15,7 +15,7 @@
 /* Whole batches, and what is left at the end. */
 static void test_take(void **state)
 {
-	struct pool pool = { .size = 16, .cap = 300 };
+	struct pool pool = { .size = 16, .cap = 300, .max = 300 };
 
 	(void)state;
 	assert_int_equal(pool_take(&pool, 1, 64), 64);

@@ -276,7 +276,7 @@ static void test_cover_by_another(void **state)
 /* @vm's pool may become @n frames larger. */
 static void may_grow(struct net *net, uint32_t n)
 {
-	net->vm->pool.cap = net->vm->pool.size + n;
+	net->vm->pool.max = net->vm->pool.size + n;
 	share_publish(&net->share->share);
 }
 
@@ -306,7 +306,7 @@ static void test_slack(void **state)
 	assert_int_equal(net.share->n_lost, 0);
 	assert_int_equal(slack_left(&net), 12);
 	/* None of it has been read: that gives no more. */
-	net.vm->pool.cap = net.vm->pool.size;
+	net.vm->pool.max = net.vm->pool.size;
 	rig_round(net.rig, 0);
 	assert_int_equal(slack_left(&net), 12);
 	assert_int_equal(net.queue->over, 28);
