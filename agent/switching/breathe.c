@@ -261,6 +261,7 @@ static void look_at_share(struct worker *worker, struct share *share,
 	need = max_u32(2 * need, rate);
 	cut(worker, share, port, excess(worker, bound, need, floor),
 	    POOL_IDLE);
+	share_publish(share);
 	if (bound_of(share->queue, share, port) > floor)
 		worker->breathing = true;
 }
@@ -404,6 +405,8 @@ static void set_part(struct worker *worker, struct share *share,
 		cut(worker, share, port, bound - want, to->reason);
 	share->peak = 0;
 	share->last_peak = 0;
+	/* Other parts count, too, for what its queue's slack may do for it. */
+	share_publish(share);
 }
 
 void breathe_set(struct worker *worker, struct port *port,
