@@ -156,14 +156,14 @@ static uint32_t out_used(const struct worker *worker, const struct port *port)
 	return port_out_frames(port, worker->vs->n_workers);
 }
 
-static uint32_t grow_out(struct worker *worker, struct port *port,
-			 uint32_t want, uint32_t batch, enum pool_reason reason)
+static void grow_out(struct worker *worker, struct port *port, uint32_t want,
+		     uint32_t batch, enum pool_reason reason)
 {
 	uint32_t n = pool_take(&port->pool, want, batch), got;
 
 	if (!n) {
 		ask_if_capped(worker, port);
-		return 0;
+		return;
 	}
 	got = promises_take(port->promises, n);
 	if (got < n && make_spare(worker, port, n - got))
@@ -173,10 +173,9 @@ static uint32_t grow_out(struct worker *worker, struct port *port,
 		ask_for_more(worker, port);
 	}
 	if (!got)
-		return 0;
+		return;
 	__atomic_fetch_add(&port->out_max, got, __ATOMIC_RELAXED);
 	note(worker, port, got, true, reason);
-	return got;
 }
 
 /* From @max, unless another worker has just moved it. Returns @n, or 0. */
@@ -205,10 +204,10 @@ uint32_t breathe_make_room(struct worker *worker, struct port *port,
 				 __ATOMIC_RELAXED);
 	if (room >= want || port->kind != PORT_VM)
 		return room;
-	/* Twice of what is on the way, as with the other parts. */
-	return room + grow_out(worker, port,
-			       max_u32(want - room, used + want - max),
-			       batch_of(worker), POOL_OUT_FULL);
+	grow_out(worker, port, used + want - max, batch_of(worker),
+		 POOL_OUT_FULL);
+	max = pool_load(&port->out_max);
+	return used < max ? max - used : 0;
 }
 
 /* ---- shrinking ---- */
@@ -220,7 +219,10 @@ static uint32_t excess(const struct worker *worker, uint32_t bound,
 	const uint32_t batch = batch_of(worker);
 	uint32_t n;
 
-	if (bound <= floor || bound <= need + batch)
+	if (bound <= floor)
+		return 0;
+	/* Nobody needs what is above the floor, be it less than a batch. */
+	if (need > floor && bound <= need + batch)
 		return 0;
 	n = max_u32((bound - need) / 4 / batch * batch, batch);
 	return min_u32(n, bound - max_u32(floor, need));
@@ -351,6 +353,12 @@ static void each_part(struct worker *worker, struct port *port,
 	}
 }
 
+/* Packets received and not read: no part is cut below that. */
+static uint32_t in_use(const struct share *share)
+{
+	return share->to ? share_used(share) : rx_ring_waiting(&share->rx);
+}
+
 /* Has the bound be @least at any rate: that was reserved. */
 static void grow_to_least(struct worker *worker, struct share *share,
 			  struct port *port, uint32_t least,
@@ -402,7 +410,9 @@ static void set_part(struct worker *worker, struct share *share,
 	if (bound < want)
 		grow(worker, share, port, want - bound, 1, to->reason);
 	else
-		cut(worker, share, port, bound - want, to->reason);
+		cut(worker, share, port,
+		    bound - min_u32(bound, max_u32(want, in_use(share))),
+		    to->reason);
 	share->peak = 0;
 	share->last_peak = 0;
 	/* Other parts count, too, for what its queue's slack may do for it. */
@@ -441,7 +451,7 @@ static uint32_t trim_part_by(const struct share *share, const struct port *port,
 	uint32_t bound = bound_of(share->queue, share, port);
 	uint32_t keep = floor_of(share->queue, port, &port->pool.least);
 
-	keep = max_u32(keep, trim->times * rx_ring_waiting(&share->rx));
+	keep = max_u32(keep, trim->times * in_use(share));
 	return bound > keep ? min_u32(bound - keep, trim->want - trim->got) : 0;
 }
 

@@ -4,7 +4,8 @@
  * part of a pool does with it. ports/pool.h has the theory of what a pool is.
  *
  * Growing. A part grows in the round in which it is seen to be over three
- * quarters full, or full, by as much as makes it twice of what was in use. What
+ * quarters full, or full, by as much as makes it twice of what was in use; what
+ * is on the way out, by as much as is missing, since it is asked first. What
  * does not get its frames because the host has none to spare asks for them
  * (promises->wanted); the control thread takes them from the greediest.
  *
@@ -13,7 +14,8 @@
  * than a batch larger than twice the most that was in use in this window and
  * the one before, and larger than what arrives in a millisecond at the rate of
  * this window. The distance between three quarters and twice is the
- * hysteresis: a part that has just been cut is at most half used.
+ * hysteresis: a part that has just been cut is at most half used. A part whose
+ * floor is enough goes down to that, be it by less than a batch.
  *
  * All functions: the worker, unless said otherwise.
  */

@@ -67,6 +67,8 @@ struct rig {
 	struct rig_share *shares[RIG_MAX_QUEUES];
 	uint32_t n_shares;
 	uint32_t reserve; /* frames that are never promised */
+	/* Of the next port: frames posted, and on their way to it. */
+	uint32_t base, out;
 };
 
 /* What rig_sent() returns. */
@@ -100,6 +102,8 @@ static inline struct rig *rig_new(uint32_t n_frames, uint32_t n_workers)
 	assert_non_null(vs->fdb);
 	vs->learn_fd = -1;
 	vs->host_fd = -1;
+	rig->base = RIG_BASE;
+	rig->out = RIG_OUT;
 	vs->n_workers = n_workers;
 	vs->promises.spare = n_frames;
 	vs->promises.batch = RIG_BATCH;
@@ -207,10 +211,10 @@ static inline struct rig_queue *rig_queue(struct rig *rig, struct port *port,
 	queue->worker = worker;
 	queue->base_max = RIG_RING;
 	queue->slack = port->kind == PORT_UPLINK ? &rq->slack : NULL;
-	queue_cover(queue, &rig->vs.promises, RIG_BASE, true);
-	queue_set_base(queue, RIG_BASE);
-	port->pool.floor.tx_per_queue = RIG_BASE;
-	rig_grow(port, RIG_BASE);
+	queue_cover(queue, &rig->vs.promises, rig->base, true);
+	queue_set_base(queue, rig->base);
+	port->pool.floor.tx_per_queue = rig->base;
+	rig_grow(port, rig->base);
 	rq->slack.handed = RIG_COUNTED;
 	queue_publish(queue, &queue->primary);
 	assert_int_equal(mpsc_init(&queue->in, RIG_RING), 0);
@@ -246,7 +250,7 @@ static inline struct port *rig_port(struct rig *rig, uint16_t slot,
 	port->up = true;
 	port->max_len = 1514;
 	port->state = PORT_STATE_UP;
-	rig_set_out(rig, port, RIG_OUT);
+	rig_set_out(rig, port, rig->out);
 	rig_queue(rig, port, worker);
 	vswitch_publish_port(&rig->vs, port);
 	return port;
@@ -300,6 +304,21 @@ static inline struct rig_share *rig_share(struct rig *rig,
 					  struct port *vm, uint32_t size)
 {
 	return rig_share_on(rig, uplink->queues[0], vm, size, size);
+}
+
+/* Lets @vm's pool breathe from what it has now, its minimum, up to @max. */
+static inline void rig_breathe(struct rig *rig, struct port *vm, uint32_t max)
+{
+	struct pool *pool = &vm->pool;
+
+	pool->least = pool->floor;
+	pool->min = pool->size;
+	pool->asked = pool->size;
+	pool->max = max;
+	pool->cap = max;
+	for (uint32_t i = 0; i < rig->n_shares; i++)
+		if (rig->shares[i]->share.to == vm)
+			share_publish(&rig->shares[i]->share);
 }
 
 /* ---- the kernel's part ---- */
@@ -560,6 +579,25 @@ static inline void rig_assert_promises(const struct rig *rig)
 			sum += vs->ports[i]->out_max +
 			       vs->ports[i]->pool.reserved;
 	assert_int_equal(sum, vs->arena.regions[0].n_frames);
+}
+
+/* A pool's size is the sum of its bounds. */
+static inline void rig_assert_size(const struct rig *rig,
+				   const struct port *vm)
+{
+	uint32_t sum = vm->out_max;
+
+	for (uint32_t i = 0; i < rig->n_queues; i++) {
+		const struct queue *queue = &rig->queues[i]->queue;
+
+		if (queue->port == vm || queue->owner == vm)
+			sum += queue->base;
+		for (uint32_t s = 1; s < queue->n_shares; s++)
+			if (queue->shares[s]->to == vm)
+				sum += queue->shares[s]->limit;
+	}
+	assert_int_equal(vm->pool.size, sum);
+	assert_true(vm->pool.size >= vm->pool.min);
 }
 
 static inline void rig_free(struct rig *rig)
