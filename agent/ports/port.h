@@ -100,6 +100,7 @@ struct queue {
 	uint32_t base;			/* frames posted besides the shares' */
 	uint32_t over;			/* of all shares, beyond their limits */
 	struct vm_credit *slack;	/* borrowed: uplinks: the map's; or none */
+	uint32_t taken;			/* slack->handed when over was counted */
 	uint32_t n_out;			/* sent, and not completed yet */
 	uint32_t n_unsent;		/* in the tx ring since the last kick */
 	struct share **shares;		/* owned; [0] is the primary */

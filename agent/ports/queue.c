@@ -216,20 +216,30 @@ void share_lost(struct share *share, uint32_t n)
 	share_publish(share->counts);
 }
 
+static void count_over(struct queue *queue, struct share *counts)
+{
+	uint32_t used = share_used(counts);
+	uint32_t over = used > counts->limit ? used - counts->limit : 0;
+
+	queue->over += over - counts->over;
+	counts->over = over;
+}
+
 void queue_publish(struct queue *queue, struct share *share)
 {
-	struct share *counts = share->counts;
-	uint32_t taken = 0, used, over;
+	uint32_t taken = 0;
 
 	/* Read first: what is handed over meanwhile counts twice, not never. */
 	if (queue->slack)
 		taken = __atomic_load_n(&queue->slack->handed,
 					__ATOMIC_ACQUIRE);
-	used = share_used(counts);
-	over = used > counts->limit ? used - counts->limit : 0;
-	queue->over += over - counts->over;
-	counts->over = over;
-	share_publish(counts);
+	/* By whom is not known, and not all have been read since. */
+	if (queue->slack && taken != queue->taken)
+		for (uint32_t i = 1; i < queue->n_shares; i++)
+			count_over(queue, queue->shares[i]->counts);
+	queue->taken = taken;
+	count_over(queue, share->counts);
+	share_publish(share->counts);
 	if (queue->slack)
 		publish_slack(queue, taken);
 }
@@ -297,6 +307,9 @@ void queue_set_base(struct queue *queue, uint32_t base)
 {
 	queue->target += base - queue->base;
 	queue->base = base;
+	/* Slack is a part of it. */
+	if (queue->slack)
+		queue_publish(queue, &queue->primary);
 }
 
 uint32_t queue_reap(struct queue *queue, struct arena *arena,

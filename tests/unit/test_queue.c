@@ -321,6 +321,37 @@ static void test_slack(void **state)
 	net_done(&net);
 }
 
+/* Two share the slack: what one has taken is not given out again because the
+ * other has been read. */
+static void test_slack_of_two(void **state)
+{
+	struct rig_share *other;
+	struct net net;
+
+	(void)state;
+	net_init(&net, 1024);
+	other = rig_share_on(net.rig, net.queue,
+			     rig_port(net.rig, 3, PORT_VM, 0, 0), 32, 4);
+	queue_set_limit(net.queue, &net.share->share, 4);
+	may_grow(&net, 100);
+	other->share.to->pool.cap += 100;
+	share_publish(&other->share);
+	assert_int_equal(receive(&net, 14), 14);
+	net.share = other;
+	assert_int_equal(receive(&net, 40), 32);
+	assert_int_equal(slack_left(&net), 2);
+	assert_int_equal(forward_share(net.rig->vs.workers[0],
+				       net.rig->queues[0]->queue.shares[1]),
+			 14);
+	assert_int_equal(slack_left(&net), 12);
+	rig_rounds(net.rig);
+	rig_drain(net.rig, net.vm);
+	rig_drain(net.rig, other->share.to);
+	rig_rounds(net.rig);
+	assert_int_equal(slack_left(&net), 40);
+	net_done(&net);
+}
+
 /* A share that goes takes what is in it beyond its limit with it. */
 static void test_slack_of_detached(void **state)
 {
@@ -382,6 +413,7 @@ static void test_owner(void **state)
 	assert_int_equal(net.queue->base, 32);
 	assert_int_equal(net.queue->target, 32);
 	assert_int_equal(share->limit, 0);
+	assert_int_equal(slack_left(&net), 16);
 	rig_assert_promises(net.rig);
 	/* The program asks for no more than room in the receive ring; what is
 	 * posted is the bound. */
@@ -403,7 +435,9 @@ static void test_owner(void **state)
 	read_some(&net, 128);
 	assert_int_equal(share_used(share), 0);
 
+	assert_int_equal(slack_left(&net), 10);
 	queue_set_owner(net.queue, share, NULL, 80, &net.rig->vs.promises);
+	assert_int_equal(slack_left(&net), 40);
 	assert_int_equal(net.queue->base, 80);
 	assert_int_equal(share->limit, 20);
 	assert_int_equal(net.queue->target, 100);
@@ -570,6 +604,7 @@ int main(void)
 		cmocka_unit_test(test_cover),
 		cmocka_unit_test(test_cover_by_another),
 		cmocka_unit_test(test_slack),
+		cmocka_unit_test(test_slack_of_two),
 		cmocka_unit_test(test_slack_of_detached),
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_owner),
