@@ -318,6 +318,28 @@ static void test_out_full(void **state)
 	net_done(&net);
 }
 
+/* More is on its way than may be: room is what there is beyond that. */
+static void test_overdrawn(void **state)
+{
+	struct worker *worker;
+	struct port *vm;
+	struct net net;
+
+	(void)state;
+	net_init(&net, 4096);
+	vm = net.port[VM1];
+	worker = net.rig->vs.workers[0];
+	vm->account[1].charged += 30;
+	assert_int_equal(vm->out_max, OUT);
+	assert_int_equal(breathe_make_room(worker, vm, 5), OUT + 64 - 30);
+	vm->pool.cap = vm->pool.size;
+	assert_int_equal(breathe_make_room(worker, vm, 60), OUT + 64 - 30);
+	vm->account[1].charged += 60;
+	assert_int_equal(breathe_make_room(worker, vm, 1), 0);
+	vm->account[1].charged -= 90;
+	net_done(&net);
+}
+
 /* More arrives in a millisecond than there is room for: it would not survive
  * the worker being away for that long. */
 static void test_rate(void **state)
@@ -851,6 +873,7 @@ int main(void)
 		cmocka_unit_test(test_fill),
 		cmocka_unit_test(test_own_queue),
 		cmocka_unit_test(test_out_full),
+		cmocka_unit_test(test_overdrawn),
 		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_cap),
 		cmocka_unit_test(test_spare_is_out),
