@@ -71,7 +71,7 @@ static void move_bound(struct queue *queue, struct share *share,
 		queue_set_limit(queue, share, bound);
 }
 
-static bool make_spare(struct worker *worker, struct port *port, uint32_t want);
+static void make_spare(struct worker *worker, struct port *port, uint32_t want);
 
 /* Has @n more frames promised to the queue. Returns how many could be. */
 static uint32_t cover(struct worker *worker, struct queue *queue,
@@ -79,9 +79,11 @@ static uint32_t cover(struct worker *worker, struct queue *queue,
 {
 	uint32_t got = queue_cover(queue, queue->promises, n, false);
 
-	if (got < n && make_spare(worker, port, n - got))
-		got = queue_cover(queue, queue->promises, n, false);
-	return got;
+	if (got == n)
+		return got;
+	/* What it takes from this queue's shares is the queue's again. */
+	make_spare(worker, port, n - got);
+	return queue_cover(queue, queue->promises, n, false);
 }
 
 /* By @want, in whole batches of @batch. */
@@ -166,8 +168,10 @@ static void grow_out(struct worker *worker, struct port *port, uint32_t want,
 		return;
 	}
 	got = promises_take(port->promises, n);
-	if (got < n && make_spare(worker, port, n - got))
+	if (got < n) {
+		make_spare(worker, port, n - got);
 		got += promises_take(port->promises, n - got);
+	}
 	if (got < n) {
 		pool_give(&port->pool, n - got);
 		ask_for_more(worker, port);
@@ -524,7 +528,7 @@ static struct lender find_lender(struct worker *worker,
 	return best;
 }
 
-static bool make_spare(struct worker *worker, struct port *port, uint32_t want)
+static void make_spare(struct worker *worker, struct port *port, uint32_t want)
 {
 	struct promises *promises = port->promises;
 	uint64_t tried[PKT_MAX_PORTS / 64] = { 0 };
@@ -548,5 +552,4 @@ static bool make_spare(struct worker *worker, struct port *port, uint32_t want)
 		trim_out(worker, from, &trim);
 		each_part(worker, from, trim_part, &trim);
 	}
-	return promises_spare(promises) > 0;
 }

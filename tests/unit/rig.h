@@ -181,6 +181,7 @@ static inline void rig_set_out(struct rig *rig, struct port *port, uint32_t n)
 {
 	struct promises *promises = &rig->vs.promises;
 
+	port->promises = promises;
 	promises_force(promises, n);
 	promises_give(promises, port->out_max);
 	pool_give(&port->pool, port->out_max);
@@ -206,6 +207,7 @@ static inline struct rig_queue *rig_queue(struct rig *rig, struct port *port,
 	rig_rx(&queue->primary.rx, &rq->rx, RIG_RX);
 	rig_init_share(&queue->primary, queue, NULL, NULL);
 	queue->port = port;
+	queue->promises = &rig->vs.promises;
 	queue->id = rig->n_queues + 100;
 	queue->index = port->n_queues;
 	queue->worker = worker;

@@ -418,6 +418,9 @@ static void test_spare_is_out(void **state)
 	promises->spare = 30;
 	net.port[VM1]->up = false;
 	net.port[VM2]->up = false;
+	/* Nobody has more than the minimum to lend. */
+	net.port[VM1]->pool.least = (struct pool_parts){ MAX, MAX, MAX };
+	net.port[VM2]->pool.least = (struct pool_parts){ MAX, MAX, MAX };
 	to_vm(&net, VM1, 14);
 	rig_round(net.rig, 0);
 	check(&net);
@@ -664,6 +667,39 @@ static void test_no_flapping_down(void **state)
 	net_done(&net);
 }
 
+/* Spare is out, and one has what it does not use: another that needs it has it
+ * in the same round, down to the first one's minimum, but for packets. */
+static void test_lend(void **state)
+{
+	struct promises *promises;
+	struct net net;
+	uint32_t had;
+
+	(void)state;
+	net_init(&net, 4096);
+	promises = &net.rig->vs.promises;
+	set_pool(&net, &(struct pool_parts){ RX + 200, OUT + 200, POSTED });
+	assert_int_equal(to_vm(&net, VM1, 20), 20);
+	rig_round(net.rig, 0);
+	had = net.port[VM1]->pool.size;
+	net.rig->reserve += (uint32_t)promises->spare;
+	promises->spare = 0;
+	net.port[VM1]->pool.min = MIN;
+	net.port[VM1]->pool.least =
+		(struct pool_parts){ RX, OUT, POSTED };
+	assert_int_equal(to_vm(&net, VM2, RX), RX);
+	rig_round(net.rig, 0);
+	check(&net);
+	/* VM1's 20 packets are on their way: they have their frames. */
+	assert_true(net.port[VM1]->pool.size < had);
+	assert_true(net.port[VM1]->pool.size >= MIN);
+	assert_true(net.port[VM1]->out_max >= 20);
+	assert_true(limit(&net, VM2) > RX);
+	assert_int_equal(promises->wanted, 0);
+	assert_true(net.port[VM1]->pool.n_resizes[POOL_RECLAIM] > 0);
+	net_done(&net);
+}
+
 /* ---- on request ---- */
 
 static void test_set(void **state)
@@ -673,10 +709,10 @@ static void test_set(void **state)
 	(void)state;
 	net_init(&net, 4096);
 	set_pool(&net, &(struct pool_parts){ 100, 101, 103 });
-	/* In whole batches. */
-	assert_int_equal(limit(&net, VM1), RX + 128);
-	assert_int_equal(net.port[VM1]->out_max, OUT + 128);
-	assert_int_equal(base(&net, VM1), POSTED + 64);
+	/* What was asked for, whatever a batch is. */
+	assert_int_equal(limit(&net, VM1), 100);
+	assert_int_equal(net.port[VM1]->out_max, 101);
+	assert_int_equal(base(&net, VM1), 103);
 	set_pool(&net, &(struct pool_parts){ 50, 51, 53 });
 	assert_int_equal(limit(&net, VM1), 50);
 	assert_int_equal(net.port[VM1]->out_max, 51);
@@ -877,6 +913,7 @@ int main(void)
 		cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_cap),
 		cmocka_unit_test(test_spare_is_out),
+		cmocka_unit_test(test_lend),
 		cmocka_unit_test(test_idle),
 		cmocka_unit_test(test_idle_has_minimum),
 		cmocka_unit_test(test_floor),

@@ -335,6 +335,7 @@ static void test_slack_of_two(void **state)
 	queue_set_limit(net.queue, &net.share->share, 4);
 	may_grow(&net, 100);
 	other->share.to->pool.cap += 100;
+	other->share.to->pool.max += 100;
 	share_publish(&other->share);
 	assert_int_equal(receive(&net, 14), 14);
 	net.share = other;

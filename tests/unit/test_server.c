@@ -371,7 +371,8 @@ static void add_ports(struct env *env)
 	}
 	env->agent.vs.arena.regions[0].n_frames = 4096;
 	env->agent.vs.arena.frame_size = 2048;
-	pools_begin(&env->agent, &env->ports[1]);
+	env->ports[1].promises = &env->agent.vs.promises;
+	pools_begin(&env->ports[1]);
 }
 
 static void test_resize(void **state)

@@ -420,7 +420,7 @@ static void test_pool(void **state)
 		    "'out':8,'adds_up':true,'missing':0,'frame_bytes':4096,"
 		    "'hugepages':{'asked':'auto','got':false,"
 		    "'why':'no free 2-MiB pages'},"
-		    "'promises':{'spare':54000,'queues':8000,'out':2000,"
+		    "'promises':{'total':65536,'spare':54000,'queues':8000,'out':2000,"
 		    "'minimums':512,'reserve':1024,'adds_up':true,"
 		    "'missing':0}}");
 }
@@ -468,7 +468,7 @@ static void test_promises(void **state)
 	fake->snap->promises = account;
 	arena = status_arena(fake->snap);
 	assert_json(json_incref(json_object_get(arena, "promises")),
-		    "{'spare':-7,'queues':59999,'out':600,'minimums':3943,"
+		    "{'total':65536,'spare':-7,'queues':59999,'out':600,'minimums':3943,"
 		    "'reserve':1000,'adds_up':false,'missing':1}");
 	json_decref(arena);
 }
