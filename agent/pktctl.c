@@ -349,8 +349,18 @@ static int watch(const struct command *command, char *err, size_t err_size)
 	return ret;
 }
 
+/* An audit that found something is no success. */
+static bool is_unclean(const struct command *command, const json_t *answer)
+{
+	const json_t *data = json_object_get(answer, "data");
+
+	return !strcmp(command->question.verb, "audit") &&
+	       !json_is_true(json_object_get(data, "clean"));
+}
+
 static int run(const struct command *command)
 {
+	bool unclean = false;
 	char err[1200] = "";
 	json_t *answer;
 	int ret;
@@ -361,6 +371,7 @@ static int run(const struct command *command)
 		ret = ask(&command->question, &answer, err, sizeof(err));
 		if (!ret) {
 			print_answer(command, answer, NULL);
+			unclean = is_unclean(command, answer);
 			json_decref(answer);
 		}
 	}
@@ -368,7 +379,8 @@ static int run(const struct command *command)
 		fprintf(stderr, "pktctl: %s\n", err);
 		return EXIT_REFUSED;
 	}
-	return fflush(stdout) || ferror(stdout) ? EXIT_REFUSED : EXIT_OK;
+	return fflush(stdout) || ferror(stdout) || unclean ? EXIT_REFUSED :
+							      EXIT_OK;
 }
 
 int main(int argc, char **argv)

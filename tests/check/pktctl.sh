@@ -30,6 +30,7 @@ ok -w 0.5 pool show vm1
 ok pool
 ok pool log
 ok pool log vm1 -a
+ok pool audit
 ok pool resize vm1 --frames 4096
 ok pool resize vm1 --frames=16MiB --max=32MiB
 ok pool resize --max 4096 vm1 --frames 64
@@ -54,5 +55,6 @@ wrong "--all: only for counters, bypass and pool log" pool show -a
 wrong "--all: only for counters, bypass and pool log" bypass off vm1 -a
 wrong "pool: cannot be watched" -w pool log
 wrong "x: one word too many" pool log vm1 x
+wrong "pool: cannot be watched" -w pool audit
 wrong "x: one word too many" reload x
 exit $rc

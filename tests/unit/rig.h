@@ -584,8 +584,7 @@ static inline void rig_assert_promises(const struct rig *rig)
 }
 
 /* A pool's size is the sum of its bounds. */
-static inline void rig_assert_size(const struct rig *rig,
-				   const struct port *vm)
+static inline void rig_assert_size(const struct rig *rig, const struct port *vm)
 {
 	uint32_t sum = vm->out_max;
 
