@@ -170,13 +170,15 @@ net_audit() { # WHEN
 	lab_ctl pool audit > "$LAB_DIR/audit.log" 2>&1 ||
 		fail "$1: audit: $(cat "$LAB_DIR/audit.log")"
 	net_adds_up "$1"
-	eventually "$1: pools are what their parts are" net_parts_add_up
+	eventually "$1: pools and promises add up" net_pools_add_up
 }
 
 # While a part grows or shrinks they need not.
-net_parts_add_up() {
-	lab_ctl -j pool show | jq -e '[.ports[] | select(.kind == "vm")] |
-		all(.size == .rx_limit + .out_max + .posted_max)' > /dev/null
+net_pools_add_up() {
+	lab_ctl -j pool show | jq -e '.arena.promises.adds_up and
+		([.ports[] | select(.kind == "vm")] |
+			all(.size == .rx_limit + .out_max + .posted_max))' \
+		> /dev/null
 }
 
 net_adds_up() { # WHEN

@@ -1,0 +1,130 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#
+# A NIC's queue for one VM alone, and back to all, under traffic.
+#
+#	wire --- up0, 4 queues [agent, agent's way] vm1   queue 3, now its own and
+#	AF_XDP out of each queue                          now everybody's
+#	                                            vm2   queues 0 and 1
+#
+# Nothing is lost or reordered when the queue changes hands. What vm1 may receive
+# on its own queue is what its pool has posted there.
+. "$(dirname "$0")/guests.bash"
+
+ROUNDS=20
+
+lab_trap
+lab_host_prepare $NET_MEMORY
+lab_wire 4
+lab_veth_vm 1
+lab_veth_vm 2
+for ns in wire vm1 vm2 host; do
+	lab_in $ns sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+done
+
+config() { # MORE-KEYS-OF-VM1
+	net_config <<-END
+	workers: {cores: [$(guests_cores)]}
+	pools: {window_ms: 20}
+	fdb:
+	  static:
+	$(for queue in 0 1 2 3; do
+		echo "    - {mac: \"$(smac $queue)\", port: up0}"
+	done)
+	    - {mac: "$(net_mac wire)", port: up0}
+	uplinks: [{name: up0, device: up0, way: agent}]
+	vms:
+	$(net_veth_vm 1 "way: agent, pool: {min: 512, max: 512}${1:+, $1}")
+	$(net_veth_vm 2 "way: agent, pool: {min: 1024, max: 1024}")
+	END
+}
+
+# Who sends on the queue.
+smac() { lab_mac $((200 + $1)); }
+
+reload() { # MORE-KEYS-OF-VM1
+	config "${1:-}"
+	lab_ctl reload > "$LAB_DIR/reload.log" 2>&1 ||
+		fail "reload: $(cat "$LAB_DIR/reload.log")"
+}
+
+# start_on QUEUE VM COUNT PPS: a flow out of this queue.
+start_on() {
+	local name=$2-queue$1
+
+	NET_SEED=$((NET_SEED + 1))
+	NET_PROGRESS[$name]=$LAB_DIR/$name.progress
+	lab_start "$2" "$name" "$LAB_TOOLS/frames" recv eth0 \
+		--seed $NET_SEED --dmac "$(net_mac "$2")" --ethertype raw \
+		--smac "$(smac "$1")" --count "$3" \
+		--progress "${NET_PROGRESS[$name]}"
+	NET_PID[$name]=$LAB_LAST_PID
+	NET_WHAT[$name]="queue $1 to $2"
+	eventually "a receiver" grep -q ready "$LAB_DIR/$name.log"
+	lab_start wire "send-$name" "$LAB_TOOLS/afxdp_queue" --dev wire0 \
+		--queue "$1" --seed $NET_SEED --count "$3" --ethertype raw \
+		--smac "$(smac "$1")" --dmac "$(net_mac "$2")" --pps "$4" \
+		--progress "${NET_PROGRESS[$name]}"
+	NET_PID[send-$name]=$LAB_LAST_PID
+}
+
+end_on() { # QUEUE VM
+	local name=$2-queue$1 rc=0
+
+	lab_reap "${NET_PID[send-$name]}" || rc=$?
+	unset "NET_PID[send-$name]"
+	net_may_send $rc wire "${NET_PROGRESS[$name]}"
+	net_received "$2" "queue$1"
+}
+
+at_work() { ! lab_gone "${NET_PID[send-$2-queue$1]}"; }
+
+# Frames out of this queue, at once.
+burst() { # QUEUE VM COUNT
+	lab_in wire "$LAB_TOOLS/afxdp_queue" --dev wire0 --queue "$1" \
+		--count "$3" --pps 5000 --smac "$(smac "$1")" \
+		--dmac "$(net_mac "$2")" > /dev/null ||
+		fail "cannot send to $2"
+}
+
+received() { # VM
+	ip -n "$LAB-$1" -s -j link show eth0 | jq '.[0].stats64.rx.packets'
+}
+
+losses() { # of all ports and reasons
+	lab_ctl -j counters show | jq '[.[] | select(.kind == "drop") |
+		.packets] | add // 0'
+}
+
+# ---- from hand to hand ----
+
+config
+expect "start" lab_agent "$NET_CONFIG"
+# ---- its own ----
+
+reload "uplink_queues: [3]"
+posted=$(lab_ctl -j queue show up0 | jq '.[] | select(.index == 3) |
+	.outstanding // .posted')
+say "its own: $posted frames posted on queue 3"
+lab_ctl -j queue show up0 | jq -c ".[] | select(.index == 3)"; lab_ctl pool show; bpftool map dump pinned $LAB_BPFFS/v1/maps/vm_credit key 2>/dev/null | head -3; ls $LAB_BPFFS/*/maps
+before=$(received vm1)
+before2=$(received vm2)
+kill -STOP "$LAB_AGENT_PID"
+burst 3 vm1 1000
+burst 0 vm2 100
+kill -CONT "$LAB_AGENT_PID"
+all_known() {
+	arrived=$(($(received vm1) - before))
+	lost=$(losses)
+	[ $((arrived + lost)) = 1000 ]
+}
+eventually "each frame arrives, or is counted as lost" all_known
+say "of 1000 frames $arrived arrived: $(net_drops | paste -sd,)"
+expect "no more than its pool has" [ "$arrived" -le 512 ]
+expect "and not less than half of what it had there" \
+	[ "$arrived" -ge $((posted / 2)) ]
+eventually "nobody else loses by that" flow_got vm2 $((before2 + 100))
+start_on 3 vm1 5000 5000
+end_on 3 vm1
+net_audit "at the end"
+expect "no frame is missing" lab_agent_stop
