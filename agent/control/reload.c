@@ -370,6 +370,43 @@ static int change_uplink(struct agent *agent, struct port *port,
 	return err;
 }
 
+/* ---- queues that are a VM's own ---- */
+
+/* Whether all VMs of @a that have queues of their own have the same in @b. */
+static bool keeps_queues(const struct config *a, const struct config *b)
+{
+	for (uint32_t i = 0; i < a->n_vms; i++) {
+		const struct config_vm *vm = &a->vms[i];
+		bool found = !vm->n_uplink_queues;
+
+		for (uint32_t j = 0; j < b->n_vms && !found; j++)
+			found = same_place(&vm->device, &b->vms[j].device) &&
+				same_queues(vm, &b->vms[j]) &&
+				vm->vlan == b->vms[j].vlan;
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static int arrange_queues(struct agent *agent, char *err, size_t err_size)
+{
+	int ret = 0;
+
+	for (uint32_t i = 1; i < PKT_MAX_PORTS && !ret; i++) {
+		struct port *port = agent->ports[i];
+
+		if (!port || port->kind != PORT_UPLINK ||
+		    port->state != PORT_STATE_UP)
+			continue;
+		ret = shares_arrange(agent, port);
+		if (ret)
+			snprintf(err, err_size, "%s: uplink_queues: %s",
+				 port->name, strerror(-ret));
+	}
+	return ret;
+}
+
 /* ---- applying a configuration ---- */
 
 static int explain(const struct port *port, const char *name, int ret,
@@ -462,6 +499,12 @@ static int apply(struct agent *agent, struct config *from, struct config *to,
 
 		ret = ret ? ret : one;
 		agent_beat(agent);
+	}
+	if ((!ret || back) &&
+	    !(keeps_queues(from, to) && keeps_queues(to, from))) {
+		int one = arrange_queues(agent, err, err_size);
+
+		ret = ret ? ret : one;
 	}
 	bypass_apply(agent);
 	return ret;

@@ -17,6 +17,8 @@
 static uint32_t n_calls;	     /* that may fail */
 static uint32_t fail_at, fail_again; /* the first and the second to fail */
 static uint32_t n_downs, n_restored; /* ports taken down, devices undone */
+static uint32_t n_arranged;
+static int arrange_err; /* the next time */
 static char absent[IFNAMSIZ];	     /* a device that is not there */
 
 static int may_fail(struct port *port)
@@ -156,6 +158,17 @@ void shares_close_all(struct agent *agent, struct port *uplink)
 {
 	(void)agent;
 	(void)uplink;
+}
+
+int shares_arrange(struct agent *agent, struct port *uplink)
+{
+	int err = arrange_err;
+
+	(void)agent;
+	(void)uplink;
+	n_arranged++;
+	arrange_err = 0;
+	return err;
 }
 
 bool agent_beat(struct agent *agent)
@@ -529,6 +542,47 @@ static void test_hidden(void **state)
 	stop(&agent);
 }
 
+/* Queues are given out anew if somebody's own ones are others, and not else. */
+static void test_own_queues(void **state)
+{
+	static const struct {
+		const char *vms;
+		uint32_t n_arranged;
+	} rows[] = {
+		{ VM("1", "") VM("2", ""), 0 },
+		{ VM("1", ", uplink_queues: [3]") VM("2", ""), 1 },
+		{ VM("1", ", uplink_queues: [3], class: 3") VM("2", ""), 0 },
+		{ VM("1", ", uplink_queues: [2, 3]") VM("2", ""), 1 },
+		{ VM("1", "") VM("2", ", uplink_queues: [2, 3]"), 1 },
+		{ VM("2", ", uplink_queues: [2, 3]"), 0 },
+		{ VM("1", ""), 1 },
+		{ VM("1", "") VM("2", ", uplink_queues: [1]"), 1 },
+		{ VM("1", "") VM("2", ", uplink_queues: [1], vlan: 10"), 1 },
+	};
+	static const char fmt[] = UPLINKS "vms:\n%s";
+	static struct agent agent;
+	char to[512], text[300];
+
+	(void)state;
+	snprintf(to, sizeof(to), fmt, rows[0].vms);
+	start(&agent, parse(to));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		snprintf(to, sizeof(to), fmt, rows[i].vms);
+		n_arranged = 0;
+		assert_int_equal(reload(&agent, to, text, sizeof(text)), 0);
+		assert_int_equal(n_arranged, rows[i].n_arranged);
+	}
+	/* What fails is undone. */
+	snprintf(to, sizeof(to), fmt, VM("1", ", uplink_queues: [3]"));
+	n_arranged = 0;
+	arrange_err = -ENOMEM;
+	assert_int_equal(reload(&agent, to, text, sizeof(text)), -ENOMEM);
+	assert_non_null(strstr(text, "wan: uplink_queues: "));
+	assert_int_equal(n_arranged, 2);
+	assert_matches(&agent, true);
+	stop(&agent);
+}
+
 /* A VM that changes from one kind of device to another, and back. */
 static void test_vhost_from_tap(void **state)
 {
@@ -559,6 +613,7 @@ int main(void)
 						unmute),
 		cmocka_unit_test(test_absent_device),
 		cmocka_unit_test(test_vhost),
+		cmocka_unit_test(test_own_queues),
 		cmocka_unit_test(test_vhost_from_tap),
 		cmocka_unit_test(test_allow),
 		cmocka_unit_test(test_hidden),
