@@ -13,7 +13,7 @@
 # takes its counts over, and no VM has less than before.
 . "$(dirname "$0")/guests.bash"
 
-RESIZES=300
+RESIZES=100
 WINDOW=60
 
 lab_trap
