@@ -86,7 +86,8 @@ for ((n = 1; n <= VMS; n++)); do
 	flow_end wire vm$n
 done
 say "$VMS bursts, one after the other: nothing lost;" \
-	"$(net_pool_log | jq '[.[] | select(.reason == "reclaim")] | length') times frames were taken back"
+	"frames were taken back $(net_pool_log |
+		jq '[.[] | select(.reason == "reclaim")] | length') times"
 expect "who has had his burst gives frames back" \
 	net_pool_logged vm1 '.reason == "reclaim"'
 net_audit "after all bursts"

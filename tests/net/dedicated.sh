@@ -3,12 +3,12 @@
 #
 # A NIC's queue for one VM alone, and back to all, under traffic.
 #
-#	wire --- up0, 4 queues [agent, agent's way] vm1   queue 3, now its own and
-#	AF_XDP out of each queue                          now everybody's
+#	wire --- up0, 4 queues [agent, agent's way] vm1   queue 3, its own or
+#	AF_XDP out of each queue                          everybody's
 #	                                            vm2   queues 0 and 1
 #
-# Nothing is lost or reordered when the queue changes hands. What vm1 may receive
-# on its own queue is what its pool has posted there.
+# Nothing is lost or reordered when the queue changes hands. What vm1 may
+# receive on its own queue is what its pool has posted there.
 . "$(dirname "$0")/guests.bash"
 
 ROUNDS=20
@@ -96,11 +96,6 @@ received() { # VM
 	ip -n "$LAB-$1" -s -j link show eth0 | jq '.[0].stats64.rx.packets'
 }
 
-losses() { # of all ports and reasons
-	lab_ctl -j counters show | jq '[.[] | select(.kind == "drop") |
-		.packets] | add // 0'
-}
-
 # ---- from hand to hand ----
 
 config
@@ -138,7 +133,7 @@ end_on 3 vm1
 posted=$(lab_ctl -j queue show up0 |
 	jq '.[] | select(.index == 3) | .outstanding')
 expect "what is posted is of vm1's pool" [ "$posted" -le 512 ]
-lost_before=$(losses)
+lost_before=$(net_losses)
 before=$(received vm1)
 before2=$(received vm2)
 kill -STOP "$LAB_AGENT_PID"
@@ -147,9 +142,9 @@ burst 0 vm2 100
 kill -CONT "$LAB_AGENT_PID"
 all_known() {
 	arrived=$(($(received vm1) - before))
-	lost=$(($(losses) - lost_before))
-	counts="of 1000 frames $arrived arrived, $posted were posted: $(net_drops |
-		paste -sd,)"
+	lost=$(($(net_losses) - lost_before))
+	counts="of 1000 frames $arrived arrived, $posted were posted:"
+	counts+=" $(net_drops | paste -sd,)"
 	[ $((arrived + lost)) = 1000 ]
 }
 lab_wait $LAB_PATIENCE all_known ||

@@ -3,9 +3,9 @@
 #
 # VMs want more frames than there are.
 #
-#	wire --- up0 [agent] vm1, vm2   vhost-user, stopped; vm4 and vm5 flood them
+#	wire --- up0 [agent] vm1, vm2   vhost-user, stopped
 #	                     vm3        flows within its minimum
-#	                     vm4, vm5   veth
+#	                     vm4, vm5   flood vm1 and vm2
 #
 # Whatever is lost has a reason, the agent answers, and who stays within his
 # minimum loses nothing.
@@ -43,13 +43,8 @@ $(net_veth_vm 5 "way: agent, pool: {min: 64, max: 2048}")
 END
 sed -i "s/frames: $NET_MEMORY/frames: $FRAMES/" "$NET_CONFIG"
 
-losses() { # PORT: of all reasons
-	lab_ctl -j counters show | jq --arg p "$1" '[.[] | select(.port == $p and
-		.kind == "drop") | .packets] | add // 0'
-}
-
 # At least N packets were lost at vmN.
-is_losing() { [ "$(losses "$1")" -ge "$2" ]; }
+is_losing() { [ "$(net_losses "$1")" -ge "$2" ]; }
 
 nothing_to_spare() {
 	lab_ctl -j pool show | jq -e '.arena.promises.spare < 64' > /dev/null
@@ -61,7 +56,7 @@ all_counted() { # FLOODER GUEST
 
 	sent=$(ip -n "$LAB-$1" -s -j link show eth0 |
 		jq '.[0].stats64.tx.packets')
-	lost=$(($(losses "$1") + $(losses "$2")))
+	lost=$(($(net_losses "$1") + $(net_losses "$2")))
 	counts="$1 sent $sent, $lost were counted as lost at $1 and $2"
 	[ $lost -le "$sent" ] && [ $((sent - lost)) -le $((RING + 100)) ]
 }
@@ -93,7 +88,7 @@ done
 lab_ctl pool resize vm2 --frames 4000 > "$LAB_DIR/resize.log" 2>&1 ||
 	fail "resize: $(cat "$LAB_DIR/resize.log")"
 grep -q "not to be had" "$LAB_DIR/resize.log" ||
-	fail "it does not say that there is no more: $(cat "$LAB_DIR/resize.log")"
+	fail "there is no more, and it says: $(cat "$LAB_DIR/resize.log")"
 for n in 1 2; do
 	lab_stop "${flood[n]}" || fail "$(cat "$LAB_DIR/flood$n.log")"
 	lab_stop "${echo[n]}" KILL

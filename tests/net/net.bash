@@ -126,6 +126,11 @@ net_counter() { # PORT REASON
 
 net_counter_is() { [ "$(net_counter "$1" "$2")" = "$3" ]; }
 
+net_losses() { # [PORT]: of all reasons
+	lab_ctl -j counters show "$@" |
+		jq '[.[] | select(.kind == "drop") | .packets] | add // 0'
+}
+
 net_drops() {
 	lab_ctl -j counters show | jq -r '.[] | select(.kind == "drop") |
 		"\(.port): \(.packets) \(.reason)"'

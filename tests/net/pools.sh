@@ -62,7 +62,8 @@ refused() {
 		> "$LAB_DIR/resize.log" 2>&1 &&
 		fail "resize $*: accepted, though it should say: $text"
 	grep -q -- "$text" "$LAB_DIR/resize.log" ||
-		fail "resize $*: expected: $text; found: $(cat "$LAB_DIR/resize.log")"
+		fail "resize $*: expected: $text; found: $(cat \
+			"$LAB_DIR/resize.log")"
 	expect_equal "the pools after a refused resize" "$before" "$(pools)"
 }
 
@@ -120,7 +121,8 @@ guests_go_on "big" 40000
 eventually "vm4's pool has grown" net_pool_logged vm4 '.reason == "out_full"'
 guests_stop "big"
 for vm in vm1 vm4; do
-	expect "$vm's pool stays within its maximum" [ "$(largest $vm)" -le 4096 ]
+	expect "$vm's pool stays within its maximum" \
+		[ "$(largest $vm)" -le 4096 ]
 	say "$vm: up to $(largest $vm) frames, nothing lost"
 done
 idle vm1 64
@@ -184,7 +186,8 @@ for ((i = 0; i < 5; i++)); do
 	reload "min: 1000" "min: 64, max: 4096"
 	expect "its minimum at once" [ "$(net_pool vm1 size)" -ge 1000 ]
 	idle vm1 1000
-	reload "min: 200, initial: 900, max: 2048" "min: 512, max: $((8192 + i))"
+	reload "min: 200, initial: 900, max: 2048" \
+		"min: 512, max: $((8192 + i))"
 	expect_equal "vm1's maximum" 2048 "$(net_pool vm1 max)"
 	expect "vm3's minimum at once" [ "$(net_pool vm3 size)" -ge 512 ]
 	eventually "vm1 needs no more than the flows do" at_most vm1 500

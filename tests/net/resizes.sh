@@ -8,9 +8,9 @@
 #	                                            vm2 <- wire, vm3
 #	                                            vm3    always 1024 frames
 #
-# Flows within a VM's minimum lose nothing, whatever its pool is resized to. What
-# the flood loses is counted. The agent that is started after the other was killed
-# takes its counts over, and no VM has less than before.
+# Flows within a VM's minimum lose nothing, whatever its pool is resized to.
+# What the flood loses is counted. The agent that is started after the other was
+# killed takes its counts over, and no VM has less than before.
 . "$(dirname "$0")/guests.bash"
 
 RESIZES=100
@@ -38,13 +38,14 @@ $(net_veth_vm 3 "way: agent, pool: {min: 1024, max: 1024}")
 $(net_veth_vm 4 "way: agent, pool: {min: 64, max: 4096}")
 END
 
-# Resizes VMs $1 and $2 as often as it can, until $LAB_DIR/calm is there. An agent
-# that is not there does not answer.
+# Resizes VMs $1 and $2 as often as it can, until $LAB_DIR/calm is there. An
+# agent that is not there does not answer.
 resize_all() {
 	local vm size n=0 min=64 max=4096
 
 	while [ ! -e "$LAB_DIR/calm" ]; do
-		vm=${@:1 + RANDOM % 2:1}
+		vm=$1
+		[ $((RANDOM % 2)) = 0 ] || vm=$2
 		case $vm in
 		vm2) min=1024 max=8192 ;;
 		*) min=64 max=4096 ;;
@@ -96,11 +97,6 @@ calm() {
 	lab_stop $flood || fail "$(cat "$LAB_DIR/flood.log")"
 }
 
-losses() { # PORT: of all reasons
-	lab_ctl -j counters show | jq --arg p "$1" '[.[] | select(.port == $p and
-		.kind == "drop") | .packets] | add // 0'
-}
-
 # A packet is lost once, wherever that was. Some may still be on their way.
 all_counted() {
 	local arrived sent lost off
@@ -109,8 +105,8 @@ all_counted() {
 		jq '.[0].stats64.rx.packets')
 	sent=$(ip -n "$LAB-vm4" -s -j link show eth0 |
 		jq '.[0].stats64.tx.packets')
-	lost=$(($(losses vm1) + $(losses vm4)))
-	counts="vm4 sent $sent, $arrived arrived at vm1, $lost were counted as lost"
+	lost=$(($(net_losses vm1) + $(net_losses vm4)))
+	counts="vm4 sent $sent, $arrived arrived at vm1, $lost are counted"
 	off=$((sent - arrived - lost))
 	[ ${off#-} -le 100 ]
 }
@@ -129,7 +125,8 @@ flow_end wire vm2
 flow_end vm3 vm2
 flow_end vm2 wire
 calm
-say "$(cat "$LAB_DIR"/resized-* | paste -sd+) resizes: flows within the minimum lost nothing"
+say "$(cat "$LAB_DIR"/resized-* | paste -sd+) resizes:" \
+	"flows within the minimum lost nothing"
 lab_wait $LAB_PATIENCE all_counted || fail "each loss is counted once: $counts"
 say "$counts"
 expect "a request is a reason" net_pool_logged vm2 '.reason == "request"'

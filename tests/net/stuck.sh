@@ -59,19 +59,14 @@ good_flows_end() {
 }
 
 losses_at_least() { # PORT WANTED
-	[ "$(losses "$1")" -ge "$2" ]
-}
-
-losses() { # PORT: of all reasons
-	lab_ctl -j counters show | jq --arg p "$1" '[.[] |
-		select(.port == $p and .kind == "drop") | .packets] | add // 0'
+	[ "$(net_losses "$1")" -ge "$2" ]
 }
 
 # ---- who does not read ----
 
 for n in 3 4; do
 	kill -STOP "${tapvm[n]}"
-	before[n]=$(losses tap$n)
+	before[n]=$(net_losses tap$n)
 done
 good_flows
 for n in 3 4; do
@@ -89,7 +84,7 @@ for n in 3 4; do
 	eventually "the losses at tap$n are counted" losses_at_least tap$n \
 		$((before[n] + COUNT - QUEUE - 1024))
 	kill -CONT "${tapvm[n]}"
-	lost=$(($(losses tap$n) - before[n]))
+	lost=$(($(net_losses tap$n) - before[n]))
 	say "tap$n: lost $lost of $COUNT: $(net_drops | grep "^tap$n" |
 		paste -sd,)"
 	expect "no more than was sent is counted at tap$n" [ $lost -le $COUNT ]
@@ -100,13 +95,13 @@ done
 # ---- who is not there ----
 
 ip -n "$LAB-vm5" link set eth0 down
-before[5]=$(losses vm5)
+before[5]=$(net_losses vm5)
 good_flows
 lab_in wire "$LAB_TOOLS/frames" send wire0 --count 10000 --pps 4000 \
 	--dmac "$(lab_mac 5)" --smac "$(net_mac wire)" > /dev/null
 good_flows_end "one whose device is down"
 vm5_lost() {
-	[ $(($(losses vm5) + $(net_counter up0 port_down) - before[5])) \
+	[ $(($(net_losses vm5) + $(net_counter up0 port_down) - before[5])) \
 		-ge 9900 ]
 }
 eventually "the losses at vm5 are counted" vm5_lost
@@ -129,7 +124,7 @@ all_counted() {
 		jq '.[0].stats64.rx.packets')
 	sent=$(ip -n "$LAB-vm6" -s -j link show eth0 |
 		jq '.[0].stats64.tx.packets')
-	lost=$(($(losses vm6) + $(losses vm7)))
+	lost=$(($(net_losses vm6) + $(net_losses vm7)))
 	counts="vm6 sent $sent, $arrived arrived at vm7, $lost were counted as lost"
 	off=$((sent - arrived - lost))
 	[ ${off#-} -le 100 ]

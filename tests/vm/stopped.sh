@@ -7,8 +7,8 @@
 #	                     vm2   veth; flows with the wire
 #	                     vm4   veth; floods vm1
 #
-# Nobody else loses anything, what vm1 loses is counted, its pool stays within its
-# maximum; afterwards the guest works and its pool is small again.
+# Nobody else loses anything, what vm1 loses is counted, its pool stays within
+# its maximum; afterwards the guest works and its pool is small again.
 . "$(dirname "$0")/test.bash"
 
 STOPPED_S=10
@@ -29,12 +29,7 @@ say "the guest has booted"
 
 at_most() { [ "$(net_pool "$1" size)" -le "$2" ]; } # VM FRAMES
 
-losses() { # PORT: of all reasons
-	lab_ctl -j counters show | jq --arg p "$1" '[.[] | select(.port == $p and
-		.kind == "drop") | .packets] | add // 0'
-}
-
-is_losing() { [ "$(losses vm1)" -ge "$1" ]; }
+is_losing() { [ "$(net_losses vm1)" -ge "$1" ]; }
 
 sent_by_vm4() {
 	ip -n "$LAB-vm4" -s -j link show eth0 | jq '.[0].stats64.tx.packets'
@@ -46,7 +41,7 @@ flow wire vm2 any 2000
 flow vm2 wire any 2000
 given_before=$(given_to_vm1)
 sent_before=$(sent_by_vm4)
-lost_before=$(($(losses vm1) + $(losses vm4)))
+lost_before=$(($(net_losses vm1) + $(net_losses vm4)))
 lab_start vm4 flood "$LAB_BUILD/tests/bench/pktgen" --dev eth0 \
 	--smac "$(lab_mac 4)" --dmac "$(lab_mac 1)" --size 200
 flood=$LAB_LAST_PID
@@ -70,8 +65,8 @@ all_counted() {
 
 	sent=$(($(sent_by_vm4) - sent_before))
 	given=$(($(given_to_vm1) - given_before))
-	lost=$(($(losses vm1) + $(losses vm4) - lost_before))
-	counts="vm4 sent $sent, the guest was given $given, $lost were counted as lost"
+	lost=$(($(net_losses vm1) + $(net_losses vm4) - lost_before))
+	counts="vm4 sent $sent, the guest was given $given, $lost are counted"
 	off=$((sent - given - lost))
 	[ ${off#-} -le 200 ]
 }
