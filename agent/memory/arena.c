@@ -117,15 +117,13 @@ static int make_region(struct arena *arena, uint32_t region, uint32_t n_frames,
 	return 0;
 }
 
-/* Has the ledger's pages of these frames, which are in the host pool then. */
-static int begin_ledger(struct arena *arena, uint32_t first, uint32_t n_frames)
+/* Has the ledger's pages of these frames. They are at FRAME_HOST, as all that
+ * were there before and went. */
+static int begin_ledger(const struct arena *arena, uint32_t first,
+			uint32_t n_frames)
 {
-	int err = allocate(arena->ledger_fd, first * sizeof(uint16_t),
-			   n_frames * sizeof(uint16_t));
-
-	if (!err)
-		memset(&arena->ledger[first], 0, n_frames * sizeof(uint16_t));
-	return err;
+	return allocate(arena->ledger_fd, first * sizeof(uint16_t),
+			n_frames * sizeof(uint16_t));
 }
 
 static int open_region(struct arena *arena, uint32_t region, uint32_t n_frames,

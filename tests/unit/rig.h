@@ -69,6 +69,7 @@ struct rig {
 	uint32_t reserve; /* frames that are never promised */
 	/* Of the next port: frames posted, and on their way to it. */
 	uint32_t base, out;
+	uint32_t region; /* of queues that are made from now on */
 };
 
 /* What rig_sent() returns. */
@@ -201,7 +202,10 @@ static inline struct rig_queue *rig_queue(struct rig *rig, struct port *port,
 	rig_cons(&queue->umem.comp, &rq->comp, rq->comp.addrs);
 	rig_prod(&queue->umem.tx, &rq->tx, rq->tx.descs);
 	queue->umem.fd = -1;
-	queue->umem.size = arena_region_size(&rig->vs.arena, 0);
+	queue->umem.region = rig->region;
+	queue->umem.offset = arena_addr(&rig->vs.arena,
+					arena_region_first(rig->region));
+	queue->umem.size = arena_region_size(&rig->vs.arena, rig->region);
 	queue->umem.tx_size = RIG_RING;
 	queue->umem.fill_size = RIG_RING;
 	rig_rx(&queue->primary.rx, &rq->rx, RIG_RX);
@@ -357,7 +361,8 @@ static inline bool rig_arrive(struct rig *rig, struct rig_queue *rq,
 	if (!rig_take_frame(rq, &addr))
 		return false;
 	addr += UMEM_HEADROOM;
-	at = arena_data(&rig->vs.arena, addr);
+	at = arena_data(&rig->vs.arena,
+			umem_arena_addr(&rq->queue.umem, addr));
 	memcpy(at, data, len);
 	if (meta)
 		memcpy(at - sizeof(*meta), meta, sizeof(*meta));
@@ -444,9 +449,10 @@ static inline bool rig_sent(struct rig *rig, const struct port *port,
 		desc = &rq->tx.descs[rq->tx.consumer++ % RIG_RING];
 		assert_true(desc->len <= sizeof(ret_packet->data));
 		ret_packet->len = desc->len;
-		ret_packet->addr = desc->addr;
-		memcpy(ret_packet->data, arena_data(&rig->vs.arena, desc->addr),
-		       desc->len);
+		ret_packet->addr =
+			umem_arena_addr(&rq->queue.umem, desc->addr);
+		memcpy(ret_packet->data,
+		       arena_data(&rig->vs.arena, ret_packet->addr), desc->len);
 		rq->comp.addrs[rq->comp.producer++ % RIG_RING] = desc->addr;
 		return true;
 	}

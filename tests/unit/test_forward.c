@@ -577,6 +577,66 @@ static void test_learn(void **state)
 	net_done(&net);
 }
 
+/* ---- another region ---- */
+
+/* Queues whose rings count from elsewhere: the frames are found, and go back to
+ * the region they are of, whichever cache the worker has at hand. */
+static void test_other_region(void **state)
+{
+	struct frame_caches *caches;
+	struct frame_cache cache;
+	uint32_t region, count[FRAME_N_PLACES];
+	struct hostpool host;
+	struct net net;
+
+	(void)state;
+	net_init(&net);
+	assert_int_equal(arena_add_region(&net.rig->vs.arena, 600,
+					  ARENA_PAGES_SMALL, &region),
+			 0);
+	assert_int_equal(hostpool_init(&host, &net.rig->vs.arena, region, 1),
+			 0);
+	caches = &net.worker->caches;
+	frame_cache_join(&net.worker->cache, caches);
+	frame_cache_init(&cache, &host, 0);
+	frame_cache_join(&cache, caches);
+	net.rig->region = region;
+	rig_port(net.rig, N_SLOTS, PORT_VM, 20, 0);
+	rig_port(net.rig, N_SLOTS + 1, PORT_VM, 20, 0);
+	place(&net, "vm1", 20, N_SLOTS);
+	place(&net, "vm2", 20, N_SLOTS + 1);
+	for (uint32_t i = 0; i < 1000; i++) {
+		const char *text = i % 2 ? "dst=vm2 src=vm1 ip4 udp data=20"
+					 : "dst=vm3 src=vm1 ip4 udp data=20";
+		struct made_packet packet;
+		struct rig_packet got;
+
+		packet_make(&packet, text);
+		assert_true(rig_receive(net.rig, net.rig->vs.ports[N_SLOTS],
+					packet.data, packet.len, NULL));
+		rig_round(net.rig, 0);
+		assert_int_equal(rig_sent(net.rig,
+					  net.rig->vs.ports[N_SLOTS + 1], &got),
+				 i % 2);
+		rig_round(net.rig, 0);
+		if (!(i % 2))
+			continue;
+		assert_int_equal(got.len, packet.len);
+		assert_memory_equal(got.data, packet.data, packet.len);
+		assert_int_equal(arena_region_of(arena_frame(&net.rig->vs.arena,
+							     got.addr)),
+				 region);
+	}
+	arena_count_region(&net.rig->vs.arena, region, count);
+	assert_int_equal(count[FRAME_QUEUE], 2 * 80);
+	assert_int_equal(count[FRAME_CACHE], cache.n);
+	assert_int_equal(count[FRAME_HOST], hostpool_free_frames(&host));
+	assert_int_equal(count[FRAME_OUT], 0);
+	frame_cache_done(&cache);
+	hostpool_done(&host);
+	rig_free(net.rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -591,6 +651,7 @@ int main(void)
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_csum),
 		cmocka_unit_test(test_learn),
+		cmocka_unit_test(test_other_region),
 	};
 	int ret;
 

@@ -355,6 +355,29 @@ static void test_load_after_trim(void **state)
 	pool_done(&pool);
 }
 
+/* Who has seen the old limit sets a frame aside after all have been put back:
+ * it must not stay there. */
+static void test_late_for_restore(void **state)
+{
+	struct frame_cache cache;
+	struct pool pool;
+	uint32_t frame;
+
+	(void)state;
+	pool_init(&pool, 1000, 1);
+	frame_cache_init(&cache, &pool.host, 0);
+	frame = frame_cache_get(&cache);
+	hostpool_withdraw(&pool.host, 1);
+	hostpool_restore(&pool.host);
+	frame_cache_put_elsewhere(&cache, frame);
+	assert_int_equal(hostpool_withdrawn(&pool.host), 0);
+	assert_int_equal(frame_cache_get(&cache), frame);
+	frame_cache_put(&cache, frame);
+	frame_cache_done(&cache);
+	assert_places(&pool, 1000, 0, 0);
+	pool_done(&pool);
+}
+
 /* What growing leaves half full is filled up before more is left. */
 static void test_grow_by_one(void **state)
 {
@@ -674,7 +697,7 @@ static bool withdraw(struct regions *all, uint32_t region, uint32_t limit,
 static void restore_at_once(struct regions *all, struct hostpool *host)
 {
 	hostpool_restore(host);
-	for (uint32_t i = 0; i < 50; i++) {
+	for (uint32_t i = 0; i < 30; i++) {
 		hostpool_withdraw(host, 1);
 		sched_yield();
 		hostpool_restore(host);
@@ -741,6 +764,7 @@ int main(void)
 		cmocka_unit_test(test_reopen_forever),
 		cmocka_unit_test(test_withdraw),
 		cmocka_unit_test(test_load_after_trim),
+		cmocka_unit_test(test_late_for_restore),
 		cmocka_unit_test(test_grow_by_one),
 		cmocka_unit_test(test_resize_at_random),
 		cmocka_unit_test(test_foreign),
