@@ -151,6 +151,9 @@ void pools_open_out(struct agent *agent, struct port *port)
 	pools_add_part(agent, port, n);
 	promises_force(port->promises, n);
 	set(&port->out_max, n);
+	set(&port->out_most, port->n_queues ?
+				     port->queues[0]->umem.tx_size :
+				     round_up_pow2(port->pool.max));
 	port->out_open = true;
 	pools_reserve(port);
 }
@@ -192,27 +195,21 @@ void pools_set(struct agent *agent, struct port *port, uint32_t frames,
 	pools_reserve(port);
 }
 
-/* The most that the port's rings were made for. */
-static uint32_t rings_hold(const struct port *port)
-{
-	uint32_t n = UINT32_MAX;
-
-	for (uint32_t i = 0; i < port->n_queues; i++)
-		n = min_u32(n, port->queues[i]->base_max);
-	return n;
-}
-
 static int check_resize(struct agent *agent, const struct port *port,
 			uint64_t frames, uint64_t max, char *text, size_t size)
 {
 	const struct pool *pool = &port->pool;
-	const uint32_t n_frames = agent->vs.arena.regions[0].n_frames;
+	const uint32_t n_frames = port->region ?
+					  port->vm_config->pool.max :
+					  agent->vs.arena.regions[0].n_frames;
 	uint64_t most = max ? max : pool->max;
 
 	if (max && (max < pool->min || max > n_frames)) {
 		snprintf(text, size,
-			 "--max: %" PRIu64 ": must be from %u (the pool's minimum) to %u (all frames of the host)",
-			 max, pool->min, n_frames);
+			 "--max: %" PRIu64 ": must be from %u (the pool's minimum) to %u (%s)",
+			 max, pool->min, n_frames,
+			 port->region ? "what its own memory was made for" :
+					"all frames of the host");
 		return -EINVAL;
 	}
 	if (frames < pool->min || frames > most) {
@@ -222,13 +219,17 @@ static int check_resize(struct agent *agent, const struct port *port,
 			 max ? "" : "; --max changes the maximum");
 		return -EINVAL;
 	}
-	if (max && max > rings_hold(port)) {
-		snprintf(text, size,
-			 "--max: %" PRIu64 ": the rings of %s's device were made for %u; set vms[].pool.max and reload, which makes them anew",
-			 max, port->name, rings_hold(port));
-		return -EINVAL;
-	}
 	return 0;
+}
+
+/* The most that a part on the port's own queues may have. */
+static uint32_t rings_hold(const struct port *port)
+{
+	uint32_t n = UINT32_MAX;
+
+	for (uint32_t i = 0; i < port->n_queues; i++)
+		n = min_u32(n, port->queues[i]->base_max);
+	return n;
 }
 
 int pools_resize(struct agent *agent, struct port *port, uint64_t frames,
@@ -236,6 +237,7 @@ int pools_resize(struct agent *agent, struct port *port, uint64_t frames,
 {
 	struct pool *pool = &port->pool;
 	struct pool_parts floor;
+	char rings[112] = "";
 	int64_t spare;
 	uint32_t had;
 	int ret;
@@ -264,14 +266,19 @@ int pools_resize(struct agent *agent, struct port *port, uint64_t frames,
 					(uint32_t)(frames - had));
 		pools_set(agent, port, (uint32_t)frames, POOL_REQUEST);
 	}
-	snprintf(text, size, "%s: %u frames, %u before; minimum %u, maximum %u%s",
+	if (pool->max > rings_hold(port))
+		snprintf(rings, sizeof(rings),
+			 "; its device's rings were made for %u: a reload with pool.max makes larger ones",
+			 rings_hold(port));
+	snprintf(text, size, "%s: %u frames, %u before; minimum %u, maximum %u%s%s",
 		 port->name, pool_load(&pool->size), had, pool->min, pool->max,
 		 port->state != PORT_STATE_UP ? "; the VM is down" :
 		 pool_load(&pool->size) < frames ?
 			 "; more are not to be had now" :
 		 pool_load(&pool->size) > frames ?
 			 "; the others carry packets now, they go when those have left" :
-			 "");
+			 "",
+		 rings);
 	return 0;
 }
 

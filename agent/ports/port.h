@@ -171,6 +171,8 @@ struct port {
 	bool host;			/* A: uplink: the host gets broadcasts */
 	uint32_t max_len;		/* A: longest frame without tags */
 	uint32_t out_max;		/* A: bound of the out account */
+	uint32_t out_most;		/* A: what that may become: the rings
+					 * that packets wait in hold no more */
 	uint8_t accepts;		/* A: PORT_ACCEPTS_* */
 	bool gro;			/* A: merge segments for it */
 	struct vhost_port *vhost;	/* owned; NULL: a network device */

@@ -161,8 +161,12 @@ static uint32_t out_used(const struct worker *worker, const struct port *port)
 static void grow_out(struct worker *worker, struct port *port, uint32_t want,
 		     uint32_t batch, enum pool_reason reason)
 {
-	uint32_t n = pool_take(&port->pool, want, batch), got;
+	uint32_t max = pool_load(&port->out_max);
+	uint32_t most = pool_load(&port->out_most), n, got;
 
+	if (max >= most)
+		return;
+	n = pool_take(&port->pool, min_u32(want, most - max), batch);
 	if (!n) {
 		ask_if_capped(worker, port);
 		return;

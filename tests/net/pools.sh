@@ -157,7 +157,11 @@ refused "must be from 64 to 4096" vm1 4097
 refused "must be from 64 to 100" vm1 101 100
 refused "63: must be from 64" vm1 64 63
 refused "32769: must be from 64 .* to 32768" vm1 64 32769
-refused "rings of vm1's device were made for 4096" vm1 64 8192
+resize vm1 64 8192
+grep -q "rings were made for 4096" "$LAB_DIR/resize.log" ||
+	fail "nothing is said of vm1's rings: $(cat "$LAB_DIR/resize.log")"
+expect_equal "vm1's maximum" 8192 "$(net_pool vm1 max)"
+resize vm1 64 4096
 refused "must be from 512 to 512" vm2 513
 refused "must be" vm1 -1
 refused "must be" vm1 many

@@ -187,6 +187,7 @@ static inline void rig_set_out(struct rig *rig, struct port *port, uint32_t n)
 	promises_give(promises, port->out_max);
 	pool_give(&port->pool, port->out_max);
 	port->out_max = n;
+	port->out_most = UINT32_MAX;
 	port->pool.floor.out = n;
 	rig_grow(port, n);
 }
