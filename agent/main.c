@@ -17,8 +17,10 @@
 #include "base/host.h"
 #include "base/log.h"
 #include "base/netlink.h"
+#include "base/psi.h"
 #include "control/agent.h"
 #include "control/metrics.h"
+#include "control/pools.h"
 #include "control/server.h"
 #include "version.h"
 
@@ -28,7 +30,7 @@ enum { EXIT_OK = 0, EXIT_FAIL = 1, EXIT_CONFIG = 2 };
 
 
 enum source { SRC_SIGNAL, SRC_TIMER, SRC_LEARN, SRC_GUESTS, SRC_LINK,
-	      SRC_FEATURES, SRC_SERVER, SRC_METRICS, N_SRC };
+	      SRC_FEATURES, SRC_PRESSURE, SRC_SERVER, SRC_METRICS, N_SRC };
 
 struct program {
 	const char *config_path;
@@ -58,6 +60,66 @@ static void usage(FILE *out)
 		"Exit status: 0 ok, 1 cannot run, 2 the configuration is wrong.\n");
 }
 
+/* ---- memory pressure ---- */
+
+static void unwatch_pressure(struct program *prog, const char *why)
+{
+	struct pressure *pressure = &prog->agent.pressure;
+
+	/* Closed, it is in the epoll no more. */
+	if (prog->fds[SRC_PRESSURE] >= 0)
+		close(prog->fds[SRC_PRESSURE]);
+	prog->fds[SRC_PRESSURE] = -1;
+	pressure->watched = false;
+	pressure->why = why;
+}
+
+static int add_source(struct program *prog, enum source source)
+{
+	struct epoll_event event = {
+		.events = source == SRC_PRESSURE ? EPOLLPRI : EPOLLIN,
+		.data.u32 = source,
+	};
+
+	if (epoll_ctl(prog->epoll_fd, EPOLL_CTL_ADD, prog->fds[source],
+		      &event) < 0)
+		return -errno;
+	return 0;
+}
+
+/* As pools.pressure says. */
+static void watch_pressure(struct program *prog)
+{
+	struct pressure *pressure = &prog->agent.pressure;
+	int err;
+
+	if (!prog->agent.config->pool_pressure) {
+		unwatch_pressure(prog, "pools.pressure is false");
+		return;
+	}
+	if (pressure->watched)
+		return;
+	err = psi_open(PSI_MEMORY, &prog->fds[SRC_PRESSURE]);
+	if (!err)
+		err = add_source(prog, SRC_PRESSURE);
+	if (err) {
+		unwatch_pressure(prog, psi_why(err));
+		log_info("memory pressure is not watched: " PSI_MEMORY ": %s",
+			 pressure->why);
+		return;
+	}
+	pressure->watched = true;
+	pressure->why = NULL;
+}
+
+static void on_pressure(struct program *prog, uint32_t events)
+{
+	if (events & EPOLLPRI)
+		pools_press(&prog->agent);
+	if (events & EPOLLERR)
+		unwatch_pressure(prog, "the kernel has ended it");
+}
+
 /* ---- reload ---- */
 
 static int reload(void *arg, char *text, size_t size)
@@ -77,6 +139,7 @@ static int reload(void *arg, char *text, size_t size)
 		log_error("reload: %s", text);
 	else
 		log_info("reload: %s", text);
+	watch_pressure(prog);
 	sd_notify(0, "READY=1");
 	return ret;
 }
@@ -124,7 +187,7 @@ static void device_changed(int ifindex, const char *name, bool gone, void *arg)
 	agent_device_changed(&prog->agent, ifindex, name, gone);
 }
 
-static void dispatch(struct program *prog, enum source source)
+static void dispatch(struct program *prog, enum source source, uint32_t events)
 {
 	switch (source) {
 	case SRC_SIGNAL:
@@ -142,6 +205,9 @@ static void dispatch(struct program *prog, enum source source)
 	case SRC_LINK:
 	case SRC_FEATURES:
 		link_monitor_read(prog->fds[source], device_changed, prog);
+		break;
+	case SRC_PRESSURE:
+		on_pressure(prog, events);
 		break;
 	case SRC_SERVER:
 		server_run(prog->server);
@@ -165,7 +231,8 @@ static void run(struct program *prog)
 		if (!n)
 			metrics_run(prog->metrics);
 		for (int i = 0; i < n; i++)
-			dispatch(prog, (enum source)events[i].data.u32);
+			dispatch(prog, (enum source)events[i].data.u32,
+				 events[i].events);
 	}
 }
 
@@ -229,19 +296,16 @@ static int open_sources(struct program *prog, char *err, size_t err_size)
 		prog->fds[SRC_METRICS] = metrics_fd(prog->metrics);
 	prog->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	for (uint32_t i = 0; i < N_SRC; i++) {
-		struct epoll_event event = { .events = EPOLLIN,
-					     .data.u32 = i };
-
 		if (prog->fds[i] < 0)
 			continue;
-		if (epoll_ctl(prog->epoll_fd, EPOLL_CTL_ADD, prog->fds[i],
-			      &event) < 0) {
-			ret = -errno;
+		ret = add_source(prog, (enum source)i);
+		if (ret) {
 			snprintf(err, err_size, "event loop: %s",
 				 strerror(-ret));
 			return ret;
 		}
 	}
+	watch_pressure(prog);
 	return 0;
 }
 
@@ -277,7 +341,7 @@ static int tear_down(struct program *prog)
 	metrics_close(prog->metrics);
 	server_close(prog->server);
 	missing = agent_stop(&prog->agent);
-	for (uint32_t i = SRC_SIGNAL; i <= SRC_FEATURES; i++)
+	for (uint32_t i = SRC_SIGNAL; i <= SRC_PRESSURE; i++)
 		if (i != SRC_LEARN && i != SRC_GUESTS && prog->fds[i] >= 0)
 			close(prog->fds[i]);
 	return missing ? -EIO : 0;

@@ -57,6 +57,19 @@ static void note_promises(struct table *t, const json_t *arena)
 				view_member(p, "missing")));
 }
 
+static void note_pressure(struct table *t, const json_t *arena)
+{
+	const json_t *p = json_object_get(arena, "pressure");
+
+	if (view_bool(p, "watched"))
+		table_note(t, "memory pressure: %s, %" PRIu64 " events",
+			   view_bool(p, "now") ? "now" : "none",
+			   view_number(p, "events"));
+	else
+		table_note(t, "memory pressure: not watched: %s",
+			   view_string(p, "why"));
+}
+
 /* The account of all frames, as an equation. */
 static void print_account(const struct view *view, const json_t *arena)
 {
@@ -81,6 +94,7 @@ static void print_account(const struct view *view, const json_t *arena)
 		   view_bool(arena, "hugepages.got") ? "2-MiB" : "small",
 		   view_string(arena, "hugepages.asked"), why[0] ? ": " : "",
 		   why);
+	note_pressure(&t, arena);
 	table_print(&t, view->out, false);
 	table_done(&t);
 }

@@ -39,6 +39,12 @@ struct agent {
 	int vhost_fd;			/* owned: epoll of the vhost sessions */
 	int lock_fd;			/* owned */
 	struct pools_log *pools_log;	/* owned */
+	struct pressure {		/* of the host's memory */
+		bool watched;
+		const char *why;	/* not: borrowed, lives for ever */
+		uint64_t last_ns;	/* CLOCK_MONOTONIC; 0: never */
+		uint64_t n_events;
+	} pressure;
 	struct isolated {
 		char name[CONFIG_NAME_MAX];	/* of the VM */
 		uint32_t region;		/* owned */

@@ -165,4 +165,8 @@ void metrics_text_pools(FILE *out, const struct snapshot *snap)
 		out, "pool_events_lost_total", "counter",
 		"Changes of pools that pktctl pool log does not know, because too many came at once.",
 		n_lost);
+	metrics_text_single(
+		out, "memory_pressure_events_total", "counter",
+		"Times that the kernel told of memory pressure on this host (PSI), at which pools shrink.",
+		snap->agent->pressure.n_events);
 }

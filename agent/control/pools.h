@@ -12,6 +12,17 @@
  * taken. The VM's cap stays where its size is then, until the next one asks, who
  * may be that VM, or the next beat.
  *
+ * Nearly empty. When less than a part (LOW_PART) of the shared memory is spare,
+ * pools that carry little give up at once what else they would lose window by
+ * window, the greediest first, until that part is spare again. They may grow as
+ * before.
+ *
+ * Pressure. From an event of the kernel's (base/psi.h) until none has come for
+ * PRESSURE_NS no pool grows beyond its size, and with each beat each loses a
+ * quarter of what it neither uses nor was asked to have. That gives no memory
+ * back, as frames are pinned; it keeps the packets in fewer frames, so that
+ * less of the caches is theirs, and a smaller arena can do.
+ *
  * All functions: control thread.
  */
 #ifndef CONTROL_POOLS_H
@@ -20,6 +31,10 @@
 #include "control/agent.h"
 
 #define POOLS_LOG_SIZE	4096	/* changes of size that are remembered */
+
+/* Pressure lasts that long after the kernel has told of it, which it does at
+ * most once in PSI_WINDOW_US. */
+#define PRESSURE_NS	(3 * NS_PER_SEC)
 
 struct pools_entry {
 	uint64_t time_ns;	/* CLOCK_REALTIME */
@@ -92,13 +107,19 @@ void pools_set(struct agent *agent, struct port *port, uint32_t frames,
 int pools_resize(struct agent *agent, struct port *port, uint64_t frames,
 		 uint64_t max, char *text, size_t size);
 
-/* Takes frames back for who is short of them; and until @want are to spare, for
+/* Takes frames back for who is short of them (under pressure: with the next
+ * beat); and until @want are to spare, for
  * @for_whom (NULL: to cover minimums). */
 void pools_balance(struct agent *agent);
 void pools_take_back(struct agent *agent, struct port *for_whom,
 		     uint32_t want);
 
-/* With each beat: losses behind the programs, pressure, caps. */
+/* The host is short of memory: see above. */
+void pools_press(struct agent *agent);
+/* Whether it has been for less than PRESSURE_NS. */
+bool pools_pressed(const struct agent *agent);
+
+/* With each beat: losses behind the programs, pressure, idle pools, caps. */
 void pools_tick(struct agent *agent);
 
 /* Takes up what the workers have logged. */

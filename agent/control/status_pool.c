@@ -37,6 +37,18 @@ static json_t *promises(const struct pools_account *account)
 	return obj;
 }
 
+static json_t *pressure(const struct agent *agent)
+{
+	const struct pressure *p = &agent->pressure;
+	json_t *obj = json_object();
+
+	set(obj, "watched", json_boolean(p->watched));
+	set(obj, "why", p->why ? status_text(p->why) : json_null());
+	set(obj, "now", json_boolean(pools_pressed(agent)));
+	set_number(obj, "events", p->n_events);
+	return obj;
+}
+
 /* How often it changed its size, by reason. */
 static json_t *resizes(const struct pool *pool)
 {
@@ -65,6 +77,7 @@ json_t *status_arena(const struct snapshot *snap)
 	set_number(obj, "frame_bytes", snap->agent->vs.arena.frame_size);
 	set(obj, "hugepages", status_hugepages(snap->agent));
 	set(obj, "promises", promises(&snap->promises));
+	set(obj, "pressure", pressure(snap->agent));
 	return obj;
 }
 

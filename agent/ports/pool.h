@@ -110,6 +110,7 @@ struct pool {
 	uint32_t min;
 	uint32_t asked;		/* what floor adds up to */
 	uint32_t reserved;	/* see above */
+	uint32_t used_seen;	/* at the last beat */
 	uint64_t n_resizes[POOL_N_REASONS];	/* A */
 	uint64_t n_grown, n_shrunk;		/* A: frames */
 };

@@ -167,6 +167,7 @@ static inline struct fake *fake_new(void)
 	memset(fake, 0, sizeof(*fake));
 	fake->agent.config = &fake->config;
 	fake->agent.started_ns = 1000 * NS_PER_SEC;
+	fake->agent.pressure.watched = true;
 	fake->agent.ready = true;
 	fake->agent.vs.arena.frame_size = 4096;
 	strcpy(fake->agent.vs.arena.regions[0].why, "no free 2-MiB pages");

@@ -115,6 +115,7 @@ static void test_values(void **state)
 		"pktagent_pool_grown_frames_total{port=\"web1\"} 4096",
 		"pktagent_pool_shrunk_frames_total{port=\"web1\"} 2112",
 		"pktagent_pool_events_lost_total 6",
+		"pktagent_memory_pressure_events_total 3",
 		"pktagent_pool_posted_frames{port=\"web1\"} 500",
 		"pktagent_pool_receive_frames{port=\"web1\"} 7",
 		"pktagent_pool_receive_limit_frames{port=\"web1\"} 1024",
@@ -153,6 +154,7 @@ static void test_values(void **state)
 	fake_add_worker(fake);
 	fake->queues[1].umem.zero_copy = true;
 	fake->agent.n_reloads = 3;
+	fake->agent.pressure.n_events = 3;
 	fake->agent.n_reload_failures = 2;
 	fake->agent.n_learn_refused = 9;
 	fake->snap->promises.spare = -54;

@@ -422,7 +422,36 @@ static void test_pool(void **state)
 		    "'why':'no free 2-MiB pages'},"
 		    "'promises':{'total':65536,'spare':54000,'queues':8000,'out':2000,"
 		    "'minimums':512,'reserve':1024,'adds_up':true,"
-		    "'missing':0}}");
+		    "'missing':0},"
+		    "'pressure':{'watched':true,'why':null,'now':false,"
+		    "'events':0}}");
+}
+
+static void assert_pressure(struct fake *fake, const char *expected)
+{
+	json_t *arena = status_arena(fake->snap);
+
+	assert_json(json_incref(json_object_get(arena, "pressure")), expected);
+	json_decref(arena);
+}
+
+/* It lasts for a while after the kernel told of it. */
+static void test_pressure(void **state)
+{
+	struct fake *fake = *state;
+	struct pressure *pressure = &fake->agent.pressure;
+
+	pressure->n_events = 7;
+	pressure->last_ns = now_ns();
+	assert_pressure(fake, "{'watched':true,'why':null,'now':true,"
+			      "'events':7}");
+	pressure->last_ns -= PRESSURE_NS;
+	assert_pressure(fake, "{'watched':true,'why':null,'now':false,"
+			      "'events':7}");
+	pressure->watched = false;
+	pressure->why = "it is switched off";
+	assert_pressure(fake, "{'watched':false,'why':'it is switched off',"
+			      "'now':false,'events':7}");
 }
 
 /* An uplink has no pool that could change. */
@@ -713,7 +742,8 @@ int main(void)
 		TEST(test_port),	 TEST(test_port_nulls),
 		TEST(test_no_carrier),	 TEST(test_hugepages),
 		TEST(test_pool),	 TEST(test_pool_uplink),
-		TEST(test_promises),	 TEST(test_arena_wrong),
+		TEST(test_promises),	 TEST(test_pressure),
+		TEST(test_arena_wrong),
 		TEST(test_queue),	 TEST(test_worker),
 		TEST(test_fdb_entry),	 TEST(test_counter),
 		TEST(test_bad_utf8),	 TEST(test_reasons),

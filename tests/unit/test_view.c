@@ -415,6 +415,7 @@ static void test_pools(void **state)
 
 	fake->ports[1].pool.n_resizes[POOL_RX_HIGH] = 12;
 	fake->ports[1].pool.n_resizes[POOL_PRESSURE] = 3;
+	fake->agent.pressure.n_events = 3;
 	assert_view(
 		"pool",
 		pools_answer(fake,
@@ -427,7 +428,10 @@ static void test_pools(void **state)
 		"adds up: no frame is missing\n"
 		"65536 frames = 54000 spare + promised: 8000 queues + 2000 out + 512 minimums + 1024 reserve\n"
 		"adds up: no frame is promised twice\n"
-		"4096 bytes each, small pages (asked: auto): no free 2-MiB pages\n");
+		"4096 bytes each, small pages (asked: auto): no free 2-MiB pages\n"
+		"memory pressure: none, 3 events\n");
+	fake->agent.pressure.watched = false;
+	fake->agent.pressure.why = "it is switched off";
 	fake->snap->frames.out = 6;
 	fake->snap->promises.spare = -64;
 	fake->snap->promises.missing = -3;
@@ -438,7 +442,8 @@ static void test_pools(void **state)
 		"DOES NOT ADD UP: 2 missing\n"
 		"65536 frames = -64 spare + promised: 8000 queues + 2000 out + 512 minimums + 1024 reserve\n"
 		"DOES NOT ADD UP: -3 missing, or on their way between two of them\n"
-		"4096 bytes each, small pages (asked: auto): no free 2-MiB pages\n");
+		"4096 bytes each, small pages (asked: auto): no free 2-MiB pages\n"
+		"memory pressure: not watched: it is switched off\n");
 }
 
 /* The bars of @fake's ports on a terminal of @width columns. */
