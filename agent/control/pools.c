@@ -379,6 +379,9 @@ static void serve_wanted(struct agent *agent)
 	if (pool_load(&port->pool.cap) > size)
 		pools_take_back(agent, port,
 				max_u32(promises->batch, size / 2));
+	/* Nothing is to be had: nobody need ask again before the next beat. */
+	if (promises_spare(promises) <= 0)
+		__atomic_store_n(&promises->wanted, slot, __ATOMIC_RELEASE);
 }
 
 static void cover_minimums(struct agent *agent)

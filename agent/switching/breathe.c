@@ -8,6 +8,8 @@
 
 /* Batches that are taken from others at a time. */
 #define LEND_BATCHES	4
+/* Rounds without asking others again after they had none. */
+#define LEND_PAUSE	64
 
 static uint32_t batch_of(const struct worker *worker)
 {
@@ -537,7 +539,10 @@ static void make_spare(struct worker *worker, struct port *port, uint32_t want)
 	struct promises *promises = port->promises;
 	uint64_t tried[PKT_MAX_PORTS / 64] = { 0 };
 	struct lender lender;
+	uint32_t got = 0;
 
+	if (worker->round < worker->lend_round)
+		return;
 	/* Some more at a time: whoever is in need goes on to be. */
 	want = max_u32(want, LEND_BATCHES * batch_of(worker));
 	while (promises_spare(promises) < want &&
@@ -555,5 +560,8 @@ static void make_spare(struct worker *worker, struct port *port, uint32_t want)
 		tried[from->slot / 64] |= 1ull << from->slot % 64;
 		trim_out(worker, from, &trim);
 		each_part(worker, from, trim_part, &trim);
+		got += trim.got;
 	}
+	/* It takes a look at all VMs: not again at once if nobody has any. */
+	worker->lend_round = worker->round + (got ? 0 : LEND_PAUSE);
 }

@@ -87,6 +87,7 @@ struct worker {
 	bool blocked;			/* packets wait for room at a port */
 	bool breathing;			/* a pool is larger than it need be */
 	uint64_t window_begin_ns;	/* see breathe.h */
+	uint64_t lend_round;		/* when others may be asked next */
 	uint32_t host_s;		/* the second that n_host counts in */
 	uint32_t n_host;		/* packets handed to the host in it */
 	uint32_t n_staged;		/* ports with staged packets */
