@@ -47,7 +47,7 @@ void pools_begin(struct port *port)
 	const struct config_pool *config = &port->vm_config->pool;
 	struct pool *pool = &port->pool;
 
-	pool->min = config->min;
+	set(&pool->min, config->min);
 	pool->asked = config->min;
 	set(&pool->max, config->max);
 	set(&pool->cap, config->max);
@@ -95,7 +95,7 @@ int pools_configure(struct agent *agent, struct port *port)
 		return err;
 	set(&pool->max, config->max);
 	set(&pool->cap, config->max);
-	pool->min = config->min;
+	set(&pool->min, config->min);
 	pool->asked = config->min;
 	err = pools_divide(agent, port);
 	if (err || port->state != PORT_STATE_UP)

@@ -41,7 +41,7 @@
 #	SECS=30			of slices in (b) and (d), together
 #	VMS=32 SHARE=256 BURST=2048 BURSTS=64 PERIOD=10
 #				(a): see above
-#	RESERVE=512		the uplink's frames for bursts of anybody's
+#	RESERVE=1024		the uplink's frames for bursts of anybody's
 #	RESIZES=1000		(b)
 #	GROWTH=256 GROWTHS=224	(c): packets of a burst, and bursts
 #	POOL_KEYS=initial	for an agent whose pools are fixed: (a), (d)
@@ -64,7 +64,7 @@ POOL_KEYS=${POOL_KEYS:-all}
 SLICE=0.25			# seconds
 POOL_MIN=64			# frames of an idle VM
 POOL_MAX=4096
-RESERVE=${RESERVE:-512}		# of the uplink
+RESERVE=${RESERVE:-1024}	# of the uplink, as by default
 OUT_MAX=256			# likewise
 BESIDES=$((RESERVE + OUT_MAX + 1024))	# frames that are no VM's
 BENCH=$LAB_BUILD/tests/bench
