@@ -34,18 +34,6 @@ config() { # KEYS-OF-VM1
 
 vm1_keys="uplink_queues: [1], pool: {min: 2048, initial: 2048, max: 4096}"
 
-# frames_on QUEUE VM: 1,000 frames out of this queue.
-frames_on() {
-	NET_SEED=$((NET_SEED + 1))
-	net_recv "$2" wire --any-order
-	lab_in wire "$LAB_TOOLS/afxdp_queue" --dev wire0 --queue "$1" \
-		--seed "$NET_SEED" --smac "$(net_mac wire)" \
-		--progress "$(net_progress wire "$2")" \
-		--dmac "$(net_mac "$2")" --pps 5000 > /dev/null
-	net_may_send $? wire "$(net_progress wire "$2")"
-	net_received "$2" wire
-}
-
 tag_of() { lab_ctl -j tag show "$1" | jq -r '.[0].memory.region'; }
 
 queue_frames() { # PORT QUEUE: posted there
@@ -68,7 +56,7 @@ net_logged "memory of VM vm1" || fail "the log tells of vm1's memory"
 
 guests_go g34
 eventually "guests' traffic" guests_arrived_more g34 2000
-frames_on 1 vm1
+net_frames_on 1 vm1
 say "wire to vm1 on its own queue"
 for pair in "vm1 wire" "vm1 vm2" "vm2 vm1" "vm2 wire"; do
 	# shellcheck disable=SC2086

@@ -306,6 +306,18 @@ net_frames() {
 	net_received "$to" "$from"
 }
 
+# net_frames_on QUEUE VM: a thousand frames from the wire out of this queue.
+net_frames_on() {
+	NET_SEED=$((NET_SEED + 1))
+	net_recv "$2" wire --any-order
+	lab_in wire "$LAB_TOOLS/afxdp_queue" --dev wire0 --queue "$1" \
+		--seed "$NET_SEED" --smac "$(net_mac wire)" \
+		--progress "$(net_progress wire "$2")" \
+		--dmac "$(net_mac "$2")" --pps 5000 > /dev/null
+	net_may_send $? wire "$(net_progress wire "$2")"
+	net_received "$2" wire
+}
+
 # ---- flows in the background ----
 
 # flow FROM TO COUNT PPS OPTIONS: sends so many frames at such a pace, or

@@ -17,18 +17,6 @@ lab_wire 4
 lab_veth_vm 1
 lab_veth_vm 2
 
-# frames_on QUEUE VM: 1,000 frames out of this queue, in order.
-frames_on() {
-	NET_SEED=$((NET_SEED + 1))
-	net_recv "$2" wire --any-order
-	lab_in wire "$LAB_TOOLS/afxdp_queue" --dev wire0 --queue "$1" \
-		--seed "$NET_SEED" --smac "$(net_mac wire)" \
-		--progress "$(net_progress wire "$2")" \
-		--dmac "$(net_mac "$2")" --pps 5000 > /dev/null
-	net_may_send $? wire "$(net_progress wire "$2")"
-	net_received "$2" wire
-}
-
 received_at_least() { [ "$(received_on "$1")" -ge "$2" ]; }
 
 received_on() { # QUEUE
@@ -57,7 +45,7 @@ try() {
 	for queue in 0 1 2 3; do
 		before=$(received_on $queue)
 		for vm in vm1 vm2 tap3; do
-			frames_on $queue $vm
+			net_frames_on $queue $vm
 		done
 		[ "$2" = kernel ] || eventually "$1: queue $queue was used" \
 			received_at_least $queue $((before + 3000))

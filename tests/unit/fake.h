@@ -123,14 +123,6 @@ static inline void fake_snapshot(struct fake *fake)
 		.minimums = 512,
 		.reserve = 1024,
 	};
-	snap->promises = (struct pools_account){
-		.total = 65536,
-		.spare = 54000,
-		.queues = 8000,
-		.out = 2000,
-		.minimums = 512,
-		.reserve = 1024,
-	};
 	snap->n_ports = 3;
 	for (uint32_t i = 0; i < 3; i++) {
 		struct snapshot_port *sp = &snap->ports[i];
