@@ -119,6 +119,9 @@ void pools_press(struct agent *agent);
 /* Whether it has been for less than PRESSURE_NS. */
 bool pools_pressed(const struct agent *agent);
 
+/* With each beat: what is short, by all of the above. */
+void pools_relieve(struct agent *agent);
+
 /* With each beat: losses behind the programs, pressure, idle pools, caps. */
 void pools_tick(struct agent *agent);
 

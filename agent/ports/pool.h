@@ -10,7 +10,8 @@
  *					and not read
  *	+ port->out_max			of all ports: on their way out
  *	+ pool->reserved		of all VMs: of min, what no part has now
- *	+ memory.reserve		caches, and packets in a worker's hands
+ *	+ memory.reserve		caches, packets in a worker's hands, and
+ *					what workers charge at the same moment
  *	= all frames
  *
  * A VM's pool has three parts, each with a bound:

@@ -12,7 +12,9 @@
  * exceed, so that a VM that stops reading holds its own frames and nobody
  * else's: what it has received on the uplink's queues (rx), what is on its way
  * to it (out), what is posted for what it sends (tx). pool.h has the theory of
- * how they change.
+ * how they change. (Workers that charge one port at the same moment do not see
+ * each other: out may be exceeded by a batch of each, which memory.reserve is
+ * there for.)
  *
  * A frame read from a share is at once replaced on the fill ring from the host
  * pool and charged to the account of the port it goes to; when that is full the
