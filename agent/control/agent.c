@@ -133,16 +133,20 @@ static int check_pools(const struct config *config, uint32_t n_workers,
 {
 	uint32_t n_queues[CONFIG_MAX_UPLINKS];
 	struct link_info info;
+	int ret;
 
 	for (uint32_t i = 0; i < config->n_uplinks; i++) {
 		const struct config_uplink *u = &config->uplinks[i];
 
-		n_queues[i] = 1;
+		n_queues[i] = 0;
 		if (!link_get(u->device, &info))
 			n_queues[i] = link_queues(&info);
 		if (u->queues)
 			n_queues[i] = min_u32(u->queues, n_queues[i]);
 	}
+	ret = admission_check_queues(config, n_queues, err, err_size);
+	if (ret)
+		return ret;
 	return admission_check(config, n_queues, n_workers, err, err_size);
 }
 

@@ -100,6 +100,22 @@ int pools_configure(struct agent *agent, struct port *port)
 	return 0;
 }
 
+void pools_tune(struct agent *agent)
+{
+	const struct config *config = agent->config;
+
+	for (uint32_t i = 0; i < ARENA_N_REGIONS; i++) {
+		struct promises *promises = vswitch_promises(&agent->vs, i);
+
+		if (!promises)
+			continue;
+		set(&promises->batch, config->pool_batch);
+		__atomic_store_n(&promises->window_ns,
+				 config->pool_window_ms * NS_PER_MS,
+				 __ATOMIC_RELAXED);
+	}
+}
+
 /* What of the minimum the parts that are open have. After the minimum was raised
  * they have not yet what they are to have. */
 static uint32_t covered(const struct port *port)

@@ -76,6 +76,10 @@ int pools_divide(struct agent *agent, struct port *port);
  * frames. 0 or a negative errno; then it is as it was. */
 int pools_configure(struct agent *agent, struct port *port);
 
+/* How pools are changed, as the configuration says: batch and window, of all
+ * memory. */
+void pools_tune(struct agent *agent);
+
 /* Brings what is reserved in line with the parts that are open: after each
  * change of those, and of the minimum. */
 void pools_reserve(struct port *port);

@@ -16,6 +16,7 @@
 #include "control/bypass.h"
 #include "control/lifecycle.h"
 #include "control/networks.h"
+#include "control/pools.h"
 #include "control/shares.h"
 #include "policy/admission.h"
 
@@ -123,6 +124,9 @@ static int check_fixed(const struct config *old, const struct config *new,
 		       new->file, new->frames_pos.line, new->frames_pos.col,
 		       new->frames, new->frame_size, old->frames,
 		       old->frame_size);
+	if (old->reserve != new->reserve)
+		REFUSE("%s: memory.reserve: %u frames instead of %u: memory needs a restart; nothing was changed",
+		       new->file, new->reserve, old->reserve);
 	for (uint32_t i = 0; i < new->n_vms; i++)
 		if (needs_memory(old, &new->vms[i]))
 			REFUSE("%s:%d:%d: vms[%u]: %s: memory of its own (isolated, its pool.max and uplink_queues) needs a restart; nothing was changed",
@@ -172,9 +176,10 @@ static int check_pools(struct agent *agent, const struct config *new, char *err,
 {
 	uint32_t n_queues[CONFIG_MAX_UPLINKS];
 	struct link_info info;
+	int ret;
 
 	for (uint32_t i = 0; i < new->n_uplinks; i++) {
-		n_queues[i] = 1;
+		n_queues[i] = 0;
 		if (!link_get(new->uplinks[i].device, &info))
 			n_queues[i] = link_queues(&info);
 		if (new->uplinks[i].queues)
@@ -182,6 +187,9 @@ static int check_pools(struct agent *agent, const struct config *new, char *err,
 					      ? new->uplinks[i].queues
 					      : n_queues[i];
 	}
+	ret = admission_check_queues(new, n_queues, err, err_size);
+	if (ret)
+		return ret;
 	return admission_check(new, n_queues, agent->vs.n_workers, err, err_size);
 }
 
@@ -477,6 +485,7 @@ static int apply(struct agent *agent, struct config *from, struct config *to,
 	int ret = 0;
 
 	agent->config = to;
+	pools_tune(agent);
 	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
 		struct port *port = agent->ports[i];
 

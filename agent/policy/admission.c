@@ -55,6 +55,57 @@ uint32_t admission_reserve(const struct config *config, uint32_t n_workers)
 		       (n_workers + 1) * ADMISSION_CACHE_FRAMES);
 }
 
+/* What @vm takes of the uplink's @n_queues is added to *taken. */
+static int check_queues(const struct config *config,
+			const struct config_vm *vm,
+			const struct config_uplink *uplink, uint32_t n_queues,
+			uint32_t *taken, char *err, size_t err_size)
+{
+	for (uint32_t i = 0; i < vm->n_uplink_queues; i++) {
+		uint32_t queue = vm->uplink_queues[i];
+
+		if (queue >= n_queues) {
+			snprintf(err, err_size,
+				 "%s:%d:%d: uplink_queues of VM %s: %u: uplink %s (%s) has the queues 0 to %u; for more see ethtool -L",
+				 config->file, vm->uplink_queues_pos.line,
+				 vm->uplink_queues_pos.col, vm->name, queue,
+				 uplink->name, uplink->device, n_queues - 1);
+			return -EINVAL;
+		}
+		/* The configuration names no queue twice. */
+		if (++*taken == n_queues) {
+			snprintf(err, err_size,
+				 "%s:%d:%d: uplink_queues of VM %s: %u: is the last of %u queues of uplink %s (%s); one must be left to share, for broadcasts and all other packets",
+				 config->file, vm->uplink_queues_pos.line,
+				 vm->uplink_queues_pos.col, vm->name, queue,
+				 n_queues, uplink->name, uplink->device);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+int admission_check_queues(const struct config *config,
+			   const uint32_t *n_queues, char *err,
+			   size_t err_size)
+{
+	int ret = 0;
+
+	for (uint32_t u = 0; u < config->n_uplinks; u++) {
+		const struct config_uplink *uplink = &config->uplinks[u];
+		uint32_t taken = 0;
+
+		for (uint32_t i = 0; n_queues[u] && !ret && i < config->n_vms;
+		     i++)
+			if (config_uplink_has_vlan(uplink,
+						   config->vms[i].vlan))
+				ret = check_queues(config, &config->vms[i],
+						   uplink, n_queues[u], &taken,
+						   err, err_size);
+	}
+	return ret;
+}
+
 int admission_check(const struct config *config, const uint32_t *n_queues,
 		    uint32_t n_workers, char *err, size_t err_size)
 {
@@ -64,7 +115,7 @@ int admission_check(const struct config *config, const uint32_t *n_queues,
 
 	for (uint32_t i = 0; i < config->n_uplinks; i++)
 		uplinks += admission_uplink_frames(&config->uplinks[i],
-						   n_queues[i]);
+						   max_u32(n_queues[i], 1));
 	left = config->frames;
 	left -= left < uplinks + reserve ? left : uplinks + reserve;
 	for (uint32_t i = 0; i < config->n_vms; i++) {

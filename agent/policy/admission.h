@@ -42,8 +42,17 @@ uint32_t admission_uplink_frames(const struct config_uplink *uplink,
 uint32_t admission_reserve(const struct config *config, uint32_t n_workers);
 
 /*
+ * Whether the VMs' uplink_queues are there, and one is left to share, with
+ * @n_queues[i] queues in use on uplink i; 0: not known, the uplink is not looked
+ * at. 0; -EINVAL with one line in @err.
+ */
+int admission_check_queues(const struct config *config,
+			   const uint32_t *n_queues, char *err,
+			   size_t err_size);
+
+/*
  * Whether the minimums of everything in @config fit, with @n_queues[i] queues in
- * use on uplink i. 0; -ENOSPC with the arithmetic in @err.
+ * use on uplink i, or one if that is not known. 0; -ENOSPC with the arithmetic in @err.
  */
 int admission_check(const struct config *config, const uint32_t *n_queues,
 		    uint32_t n_workers, char *err, size_t err_size);

@@ -87,8 +87,8 @@ struct promises {
 	int64_t spare CACHE_ALIGNED;	/* A */
 	uint32_t wanted;	/* A: slot of a VM that did not get what it
 				 * asked for; 0: none */
-	uint32_t batch;		/* C: frames moved at a time */
-	uint64_t window_ns;	/* C: that a pool's need is looked at over */
+	uint32_t batch;		/* C, A: frames moved at a time */
+	uint64_t window_ns;	/* C, A: that a pool's need is looked at over */
 };
 
 /* The bounds of the parts: see admission_divide(). They add up to the whole. */

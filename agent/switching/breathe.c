@@ -16,6 +16,12 @@ static uint32_t batch_of(const struct worker *worker)
 	return pool_load(&worker->vs->promises.batch);
 }
 
+static uint64_t window_of(const struct worker *worker)
+{
+	return __atomic_load_n(&worker->vs->promises.window_ns,
+			       __ATOMIC_RELAXED);
+}
+
 static void note(struct worker *worker, struct port *port, uint32_t n,
 		 bool grown, enum pool_reason reason)
 {
@@ -319,7 +325,7 @@ void breathe_window(struct worker *worker, uint64_t now_ns)
 {
 	uint64_t window_ns = now_ns - worker->window_begin_ns;
 
-	if (window_ns < worker->vs->promises.window_ns)
+	if (window_ns < window_of(worker))
 		return;
 	worker->window_begin_ns = now_ns;
 	worker->breathing = false;
@@ -335,8 +341,7 @@ void breathe_window(struct worker *worker, uint64_t now_ns)
 
 uint64_t breathe_wait(const struct worker *worker, uint64_t now_ns)
 {
-	uint64_t end = worker->window_begin_ns +
-		       worker->vs->promises.window_ns;
+	uint64_t end = worker->window_begin_ns + window_of(worker);
 
 	if (!worker->breathing)
 		return UINT64_MAX;

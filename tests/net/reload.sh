@@ -137,6 +137,13 @@ sed -i 's/frames: 32768/frames: 16384/' "$NET_CONFIG"
 config "" "$(net_veth_vm 3)"
 sed -i 's/frames: 32768/frames: 16384/' "$NET_CONFIG"
 refused 'needs a restart'
+config "" "$(net_veth_vm 3)"
+sed -i 's/^memory:/&\n  reserve: 2048/' "$NET_CONFIG"
+refused 'memory.reserve: 2048 frames instead of 1024'
+config "" "$(net_veth_vm 3 "uplink_queues: [1]")"
+refused 'uplink_queues of VM vm3: 1: uplink up0 (up0) has the queues 0 to 0'
+config "" "$(net_veth_vm 3 "uplink_queues: [0]")"
+refused 'uplink_queues of VM vm3: 0: is the last of 1 queues'
 AGENT_KEY="metadata: false" config "" "$(net_veth_vm 3)"
 refused 'need a restart'
 echo "workers: {cores: [0, 1]}" >> "$NET_CONFIG"

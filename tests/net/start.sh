@@ -60,6 +60,8 @@ config "  - {name: vm3}"
 refuse "a wrong configuration" 2 "pktagent.yaml:[0-9]*:[0-9]*: vms\[2\]"
 config "$(net_veth_vm 3)"
 refuse "a device that is not there" 2 "vm3h: no such device"
+config "$(net_tap_vm 3 "uplink_queues: [60]")"
+refuse "a queue that is not there" 2 "uplink_queues of VM tap3: 60: uplink up0"
 OTHER_CONFIG=$LAB_DIR/none.yaml \
 	refuse "no configuration" 2 "none.yaml"
 config

@@ -359,6 +359,24 @@ static void test_low_isolated(void **state)
 	assert_adds_up();
 }
 
+/* ---- by the configuration ---- */
+
+static void test_tune(void **state)
+{
+	struct vswitch_region region = { .n_reserve = 1 };
+
+	(void)state;
+	agent.vs.regions[3] = &region;
+	config.pool_batch = 32;
+	config.pool_window_ms = 20;
+	pools_tune(&agent);
+	assert_int_equal(agent.vs.promises.batch, 32);
+	assert_int_equal(agent.vs.promises.window_ns, 20 * NS_PER_MS);
+	assert_int_equal(region.promises.batch, 32);
+	assert_int_equal(region.promises.window_ns, 20 * NS_PER_MS);
+	agent.vs.regions[3] = NULL;
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
@@ -368,7 +386,7 @@ int main(void)
 		TEST(test_pressure_asking), TEST(test_low),
 		TEST(test_low_idle),	    TEST(test_low_used),
 		TEST(test_low_all),	    TEST(test_low_to_come),
-		TEST(test_low_isolated),
+		TEST(test_low_isolated),    TEST(test_tune),
 	};
 
 	return cmocka_run_group_tests_name("pools", tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include "control/agent.h"
 #include "control/lifecycle.h"
 #include "control/networks.h"
+#include "control/pools.h"
 #include "control/shares.h"
 #include "switching/worker.h"
 #include "unit.h"
@@ -17,9 +18,11 @@
 static uint32_t n_calls;	     /* that may fail */
 static uint32_t fail_at, fail_again; /* the first and the second to fail */
 static uint32_t n_downs, n_restored; /* ports taken down, devices undone */
-static uint32_t n_arranged;
+static uint32_t n_arranged;	     /* times that queues changed hands */
 static int arrange_err; /* the next time */
 static char absent[IFNAMSIZ];	     /* a device that is not there */
+static uint32_t n_device_queues;     /* of each device */
+static const struct config *tuned;   /* what pools go by */
 
 static int may_fail(struct port *port)
 {
@@ -165,10 +168,14 @@ int shares_arrange(struct agent *agent, struct port *uplink)
 	int err = arrange_err;
 
 	(void)agent;
-	(void)uplink;
 	n_arranged++;
 	arrange_err = 0;
-	return err;
+	return err ? err : may_fail(uplink);
+}
+
+void pools_tune(struct agent *agent)
+{
+	tuned = agent->config;
 }
 
 bool agent_beat(struct agent *agent)
@@ -195,7 +202,7 @@ int link_get(const char *name, struct link_info *ret_info)
 uint32_t link_queues(const struct link_info *info)
 {
 	(void)info;
-	return 2;
+	return n_device_queues;
 }
 
 /* ---- configurations ---- */
@@ -240,6 +247,9 @@ static void start(struct agent *agent, struct config *config)
 	n_downs = 0;
 	n_restored = 0;
 	absent[0] = 0;
+	n_device_queues = 2;
+	n_arranged = 0;
+	tuned = NULL;
 	for (uint32_t i = 0; i < config->n_uplinks; i++) {
 		lifecycle_new_uplink(agent, &config->uplinks[i], &port);
 		lifecycle_up(agent, port);
@@ -520,6 +530,101 @@ static void test_allow(void **state)
 	}
 }
 
+/* Queues change hands once, when all VMs know; which there are not, or which all
+ * need, are found before anything is changed. */
+static void test_uplink_queues(void **state)
+{
+	static const struct {
+		const char *one, *two; /* the VMs' keys */
+		uint32_t n_changed, n_arranged;
+		const char *error;
+	} rows[] = {
+		{ ", uplink_queues: [2]", "", 0, 0, NULL },
+		{ "", "", 1, 1, NULL },
+		{ ", uplink_queues: [1, 2]", "", 1, 1, NULL },
+		{ ", uplink_queues: [1]", ", uplink_queues: [2]", 2, 1, NULL },
+		{ ", uplink_queues: [2], mtu: 1400", "", 1, 0, NULL },
+		{ ", uplink_queues: [2]", ", mtu: 1400", 1, 0, NULL },
+		{ ", uplink_queues: [1, 4]", "", 0, 0,
+		  "t.yaml:4:88: uplink_queues of VM vm1: 4: uplink wan (eth1) "
+		  "has the queues 0 to 3; for more see ethtool -L" },
+		{ ", uplink_queues: [0, 1]", ", uplink_queues: [3, 2]", 0, 0,
+		  "t.yaml:5:88: uplink_queues of VM vm2: 2: is the last of 4 "
+		  "queues of uplink wan (eth1); one must be left to share, for "
+		  "broadcasts and all other packets" },
+	};
+	static const char fmt[] = UPLINKS
+		"vms:\n - {name: vm1, mac: 52:54:00:00:00:01, device: {type: "
+		"tap, name: tap1}%s}\n - {name: vm2, mac: 52:54:00:00:00:02, "
+		"device: {type: tap, name: tap2}%s}\n";
+	static struct agent agent;
+	char from[512], to[512], text[300], expected[80];
+
+	(void)state;
+	snprintf(from, sizeof(from), fmt, ", uplink_queues: [2]", "");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		start(&agent, parse(from));
+		n_device_queues = 4;
+		snprintf(to, sizeof(to), fmt, rows[i].one, rows[i].two);
+		if (rows[i].error) {
+			assert_int_equal(reload(&agent, to, text, sizeof(text)),
+					 -EINVAL);
+			assert_string_equal(text, rows[i].error);
+			assert_int_equal(n_calls, 0);
+			assert_null(tuned);
+		} else {
+			assert_int_equal(reload(&agent, to, text, sizeof(text)),
+					 0);
+			snprintf(expected, sizeof(expected),
+				 "0 added, 0 removed, %u changed, %u as before",
+				 rows[i].n_changed, 3 - rows[i].n_changed);
+			assert_string_equal(text, expected);
+		}
+		assert_int_equal(n_arranged, rows[i].n_arranged);
+		assert_matches(&agent, true);
+		stop(&agent);
+	}
+	/* Of a device that has gone nothing is known. */
+	start(&agent, parse(from));
+	strcpy(absent, "eth1");
+	snprintf(to, sizeof(to), fmt, ", uplink_queues: [5]", "");
+	assert_int_equal(reload(&agent, to, text, sizeof(text)), 0);
+	stop(&agent);
+}
+
+/* How pools change is taken over at once, and is no change of any port; what the
+ * agent keeps for itself it has from the start. */
+static void test_memory(void **state)
+{
+	static const char from[] = UPLINKS "vms:\n" VM("1", "");
+	static const char tune[] = "pools: {batch: 32, window_ms: 20, "
+				   "pressure: false}\n" UPLINKS
+				   "vms:\n" VM("1", "");
+	static const char reserve[] = "memory: {reserve: 2048}\n" UPLINKS
+				      "vms:\n" VM("1", "");
+	static struct agent agent;
+	char text[300];
+
+	(void)state;
+	start(&agent, parse(from));
+	assert_int_equal(reload(&agent, tune, text, sizeof(text)), 0);
+	assert_string_equal(text, "0 added, 0 removed, 0 changed, 2 as before");
+	assert_ptr_equal(tuned, agent.config);
+	assert_int_equal(tuned->pool_batch, 32);
+	assert_int_equal(reload(&agent, reserve, text, sizeof(text)), -EINVAL);
+	assert_string_equal(text, "t.yaml: memory.reserve: 2048 frames instead "
+				  "of 1024: memory needs a restart; nothing "
+				  "was changed");
+	assert_ptr_equal(tuned, agent.config);
+	stop(&agent);
+	/* It goes back with the rest. */
+	start(&agent, parse(before));
+	fail_at = 3;
+	assert_int_equal(reload(&agent, after, text, sizeof(text)), -EIO);
+	assert_ptr_equal(tuned, agent.config);
+	stop(&agent);
+}
+
 /* A port that is hidden from the wrong VM has its device open: what is to
  * change, it must be opened with. */
 static void test_hidden(void **state)
@@ -566,6 +671,7 @@ static void test_own_queues(void **state)
 	(void)state;
 	snprintf(to, sizeof(to), fmt, rows[0].vms);
 	start(&agent, parse(to));
+	n_device_queues = 4;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		snprintf(to, sizeof(to), fmt, rows[i].vms);
 		n_arranged = 0;
@@ -617,6 +723,8 @@ int main(void)
 		cmocka_unit_test(test_vhost_from_tap),
 		cmocka_unit_test(test_allow),
 		cmocka_unit_test(test_hidden),
+		cmocka_unit_test(test_uplink_queues),
+		cmocka_unit_test(test_memory),
 	};
 
 	return cmocka_run_group_tests_name("reload", tests, NULL, NULL);
