@@ -102,7 +102,8 @@ const struct schema_key schema_keys[] = {
 	  IN(struct config, reserve),
 	  .min = 256, .max = 65536, .def = "1024",
 	  .text = "Frames of these for the agent itself: the workers' caches, "
-		  "and copies of broadcasts." },
+		  "and copies of broadcasts. It is at least 128 for each "
+		  "worker and 128 besides." },
 	{ .path = "memory.frame_size", .type = SCHEMA_NUMBER_CHOICE,
 	  IN(struct config, frame_size),
 	  .choices = frame_choices, .unit = "bytes", .def = "4096",
@@ -129,8 +130,10 @@ const struct schema_key schema_keys[] = {
 		  "this length. It grows at once." },
 	{ .path = "pools.pressure", .type = SCHEMA_BOOL,
 	  IN(struct config, pool_pressure), .def = "true",
-	  .text = "Whether pools shrink faster while the host is short of "
-		  "memory, by /proc/pressure/memory." },
+	  .text = "Whether pools stop growing, and shrink to what they use, "
+		  "while the host is short of memory, by "
+		  "/proc/pressure/memory. Before Linux 6.5 that takes "
+		  "CAP_SYS_RESOURCE." },
 
 	/* ---- workers ---- */
 	{ .path = "workers", .type = SCHEMA_MAP,
