@@ -122,10 +122,11 @@ static int client_open(const struct env *env)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int ret;
 
 	memcpy(addr.sun_path, env->config.control_path, sizeof(addr.sun_path));
-	assert_return_code(connect(fd, (struct sockaddr *)&addr, sizeof(addr)),
-			   errno);
+	ret = connect(fd, (struct sockaddr *)&addr, sizeof(addr));
+	assert_return_code(ret, errno);
 	return fd;
 }
 
@@ -1010,8 +1011,10 @@ static void test_gone(void **state)
 
 		if (i % 3)
 			client_send(fd, VERSION, 1 + i % strlen(VERSION));
+		/* On a slow machine one turn does not do all there is, and
+		 * the queue of who waits to be let in would get full. */
 		if (i % 2)
-			server_run(env->server);
+			pump(env, 0);
 		close(fd);
 	}
 	pump(env, 10);
