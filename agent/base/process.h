@@ -52,8 +52,8 @@ struct process_taps;
 struct process_taps *process_taps_read(void);
 void process_taps_free(struct process_taps *taps);
 
-/* Calls @found for each that is of the tap @ifname, of the network namespace that
- * we are in, until it returns false. */
+/* Calls @found for each that is of the tap @ifname, of the network namespace
+ * that we are in, until it returns false. */
 void process_taps_find(const struct process_taps *taps, const char *ifname,
 		       bool (*found)(const struct process_tap *tap, void *arg),
 		       void *arg);

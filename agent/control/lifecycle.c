@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* A port's life: see lifecycle.h. What depends on who is at a device's other end
- * is in lifecycle_admit.c. */
+/* A port's life: see lifecycle.h. What depends on who is at a device's other
+ * end is in lifecycle_admit.c. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

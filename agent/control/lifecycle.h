@@ -30,8 +30,8 @@ int lifecycle_up(struct agent *agent, struct port *port);
 int lifecycle_admit(struct agent *agent, struct port *port,
 		    const struct link_info *info);
 
-/* Asks that again of ports that are hidden, and of taps that another process has
- * now than the one that was let in. Once a second. */
+/* Asks that again of ports that are hidden, and of taps that another process
+ * has now than the one that was let in. Once a second. */
 void lifecycle_look(struct agent *agent);
 
 /* Takes the port down, if it is up, and puts its device back as it was; one

@@ -242,7 +242,8 @@ static bool on_found(const struct process_tap *tap, void *arg)
 	return !scan->refused;
 }
 
-/* At the start one look is enough for all: no tap has gained its carrier since. */
+/* At the start one look is enough for all: no tap has gained its carrier
+ * since. */
 static void find_tap(struct agent *agent, struct scan *scan)
 {
 	struct process_taps *taps = agent->taps;

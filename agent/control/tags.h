@@ -68,8 +68,8 @@ void tags_release(struct agent *agent, struct port *port);
 int tags_admit(struct agent *agent, struct port *port,
 	       const struct link_info *info, char *why, size_t why_size);
 
-/* The start is over: from now on each tap's process is looked for by itself. Also
- * if it failed. */
+/* The start is over, also if it failed: from now on each tap's process is looked
+ * for by itself. */
 void tags_started(struct agent *agent);
 
 /* Whether the process that a tap's tag is bound to has let go of it. */

@@ -117,8 +117,8 @@ int datapath_get_counters(struct datapath *dp, uint32_t slot,
 			  struct port_counters *ret_counters);
 int datapath_zero_counters(struct datapath *dp, uint32_t slot);
 
-/* Deletes what an earlier process left in fdb, vm_addrs, nets, dev_port and tags,
- * where @stale says so. */
+/* Deletes what an earlier process left in fdb, vm_addrs, nets, dev_port and
+ * tags, where @stale says so. */
 struct datapath_stale {
 	bool (*fdb)(const struct fdb_key *key, const struct fdb_entry *entry,
 		    void *arg);
