@@ -43,6 +43,8 @@ static void usage(FILE *out)
 		"                          have a VM's pool hold so many: packet buffers, or\n"
 		"                          bytes as in 16MiB; and the most it may ever hold\n"
 		"  pool log [VM]           how the pools grew and shrank, and why\n"
+		"  pool arena --size N     have the host have so many buffers: binds all queues\n"
+		"                          anew, which costs each of them some 30 ms\n"
 		"  pool audit              whether each frame is where it belongs, once\n"
 		"  queue show [PORT]       the AF_XDP queues\n"
 		"  tag show [VM]           who is behind each VM's port, and what is his\n"
@@ -92,22 +94,24 @@ static bool parse_seconds(const char *text, double *ret_seconds)
 static const struct verb {
 	const char *object, *verb;
 	const char *who; /* to be asked if no name is given; NULL: none needed */
-	bool takes_sizes;
+	bool takes_sizes; /* --frames, and --max */
+	bool takes_size;
 	bool takes_all;
 } verbs[] = {
-	{ "bypass", "show", NULL, false, true },
-	{ "bypass", "on", "of which VM?", false, false },
-	{ "bypass", "off", "of which VM?", false, false },
-	{ "counters", "show", NULL, false, true },
-	{ "pool", "show", NULL, false, false },
-	{ "pool", "resize", "of which VM?", true, false },
-	{ "pool", "log", NULL, false, true },
-	{ "pool", "audit", NULL, false, false },
-	{ "log", "level", NULL, false, false },
+	{ "bypass", "show", NULL, false, false, true },
+	{ "bypass", "on", "of which VM?", false, false, false },
+	{ "bypass", "off", "of which VM?", false, false, false },
+	{ "counters", "show", NULL, false, false, true },
+	{ "pool", "show", NULL, false, false, false },
+	{ "pool", "resize", "of which VM?", true, false, false },
+	{ "pool", "arena", NULL, false, true, false },
+	{ "pool", "log", NULL, false, false, true },
+	{ "pool", "audit", NULL, false, false, false },
+	{ "log", "level", NULL, false, false, false },
 };
 
 /* Any other object, which can be shown only. */
-static const struct verb plain = { "", "show", NULL, false, false };
+static const struct verb plain = { "", "show", NULL, false, false, false };
 
 static int fail_verb(const char *object, const char *word)
 {
@@ -167,6 +171,14 @@ static int check_options(const struct command *command, const struct verb *verb)
 	}
 	if (verb->takes_sizes && !q->frames)
 		return fail_usage("how large? --frames says it", q->verb);
+	if (!verb->takes_size && q->size) {
+		snprintf(word, sizeof(word), "--size %s", q->size);
+		return fail_usage("only for pool arena", word);
+	}
+	if (verb->takes_size && !q->size)
+		return fail_usage("how large? --size says it", q->verb);
+	if (verb->takes_size && q->name)
+		return fail_usage("one word too many", q->name);
 	return EXIT_OK;
 }
 
@@ -201,7 +213,7 @@ static int parse_words(struct command *command, char **words, int n)
 /* Returns an exit status, or -1 to go on. */
 static int parse_options(struct command *command, int argc, char **argv)
 {
-	enum { OPTION_FRAMES = 256, OPTION_MAX };
+	enum { OPTION_FRAMES = 256, OPTION_MAX, OPTION_SIZE };
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
 		{ "watch", optional_argument, NULL, 'w' },
@@ -209,6 +221,7 @@ static int parse_options(struct command *command, int argc, char **argv)
 		{ "socket", required_argument, NULL, 's' },
 		{ "frames", required_argument, NULL, OPTION_FRAMES },
 		{ "max", required_argument, NULL, OPTION_MAX },
+		{ "size", required_argument, NULL, OPTION_SIZE },
 		{ "version", no_argument, NULL, 'V' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 }
@@ -244,6 +257,9 @@ static int parse_options(struct command *command, int argc, char **argv)
 			break;
 		case OPTION_MAX:
 			command->question.max = optarg;
+			break;
+		case OPTION_SIZE:
+			command->question.size = optarg;
 			break;
 		case 'V':
 			puts("pktctl " PKTAGENT_VERSION);

@@ -90,7 +90,8 @@ static json_t *make_question(const struct question *question,
 	    set_text(obj, "verb", question->verb, ret_bad) ||
 	    set_text(obj, "name", question->name, ret_bad) ||
 	    set_text(obj, "frames", question->frames, ret_bad) ||
-	    set_text(obj, "max", question->max, ret_bad)) {
+	    set_text(obj, "max", question->max, ret_bad) ||
+	    set_text(obj, "size", question->size, ret_bad)) {
 		json_decref(obj);
 		return NULL;
 	}

@@ -14,9 +14,10 @@ struct question {
 	const char *socket;	/* path */
 	const char *object;
 	const char *verb;
-	const char *name;	/* NULL = none, as with the next two */
+	const char *name;	/* NULL = none, as with the next three */
 	const char *frames;	/* sizes, which the agent reads: it knows how */
 	const char *max;	/* large a frame is */
+	const char *size;
 	bool all;
 };
 

@@ -132,22 +132,14 @@ static int check_pools(const struct config *config, uint32_t n_workers,
 		       char *err, size_t err_size)
 {
 	uint32_t n_queues[CONFIG_MAX_UPLINKS];
-	struct link_info info;
 	int ret;
 
-	for (uint32_t i = 0; i < config->n_uplinks; i++) {
-		const struct config_uplink *u = &config->uplinks[i];
-
-		n_queues[i] = 0;
-		if (!link_get(u->device, &info))
-			n_queues[i] = link_queues(&info);
-		if (u->queues)
-			n_queues[i] = min_u32(u->queues, n_queues[i]);
-	}
+	admission_count_queues(config, n_queues);
 	ret = admission_check_queues(config, n_queues, err, err_size);
 	if (ret)
 		return ret;
-	return admission_check(config, n_queues, n_workers, err, err_size);
+	return admission_check(config, config->frames, n_queues, n_workers,
+			       err, err_size);
 }
 
 /* An uplink that cannot be brought up ends the start: the agent would be of no
@@ -385,7 +377,10 @@ static void check_device(struct agent *agent, struct port *port)
 	int err;
 
 	if (!port->ifindex) {
-		port->retry_ns = 0;
+		/* One that is there and does not work is looked at once a
+		 * second: each look changes it, and so brings us here. */
+		if (port->state == PORT_STATE_ABSENT)
+			port->retry_ns = 0;
 		return;
 	}
 	err = link_get(port->ifname, &info);

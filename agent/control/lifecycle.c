@@ -72,6 +72,7 @@ static int new_port(struct agent *agent, const char *name, const char *ifname,
 	snprintf(port->ifname, sizeof(port->ifname), "%s", ifname);
 	port->state = PORT_STATE_ABSENT;
 	port->promises = &agent->vs.promises;
+	queue_wait_for(port, QUEUE_WAIT_NS);
 	agent->ports[slot] = port;
 	*ret_port = port;
 	return 0;
@@ -302,17 +303,6 @@ static int open_queues(struct agent *agent, struct port *port,
 	return 0;
 }
 
-static void credit(struct port *port, const struct queue *queue)
-{
-	struct rx_ring_stats stats;
-
-	if (rx_ring_get_stats(&queue->primary.rx, &stats))
-		return;
-	port->past.rx_dropped += stats.rx_dropped;
-	port->past.rx_ring_full += stats.rx_ring_full;
-	port->past.tx_invalid += stats.tx_invalid;
-}
-
 static void close_queues(struct agent *agent, struct port *port)
 {
 	struct vswitch *vs = &agent->vs;
@@ -322,7 +312,7 @@ static void close_queues(struct agent *agent, struct port *port)
 		uint32_t id = queue->id;
 
 		worker_del_queue(vs->workers[queue->worker], queue);
-		credit(port, queue);
+		queue_keep_stats(port, &queue->primary.rx);
 		promises_give(queue->promises, queue->granted);
 		if (port->vm_config)
 			pools_del_part(agent, port, queue->base);
@@ -330,8 +320,10 @@ static void close_queues(struct agent *agent, struct port *port)
 		queue_reclaim(&vs->arena, &vs->cache, FRAME_QUEUE, id);
 		vswitch_give_queue_id(vs, id);
 	}
-	if (port->n_queues)
+	if (port->n_queues) {
 		queue_reclaim(&vs->arena, &vs->cache, FRAME_OUT, port->slot);
+		queue_wait_for(port, QUEUE_WAIT_NS);
+	}
 	memset(port->account, 0, sizeof(port->account));
 	free(port->queues);
 	port->queues = NULL;

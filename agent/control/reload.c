@@ -171,26 +171,20 @@ static int check_devices(struct agent *agent, const struct config *new,
 	return 0;
 }
 
+/* By the frames that there are: pktctl pool arena may have made it others than
+ * the file says. */
 static int check_pools(struct agent *agent, const struct config *new, char *err,
 		       size_t err_size)
 {
 	uint32_t n_queues[CONFIG_MAX_UPLINKS];
-	struct link_info info;
 	int ret;
 
-	for (uint32_t i = 0; i < new->n_uplinks; i++) {
-		n_queues[i] = 0;
-		if (!link_get(new->uplinks[i].device, &info))
-			n_queues[i] = link_queues(&info);
-		if (new->uplinks[i].queues)
-			n_queues[i] = new->uplinks[i].queues < n_queues[i]
-					      ? new->uplinks[i].queues
-					      : n_queues[i];
-	}
+	admission_count_queues(new, n_queues);
 	ret = admission_check_queues(new, n_queues, err, err_size);
 	if (ret)
 		return ret;
-	return admission_check(new, n_queues, agent->vs.n_workers, err, err_size);
+	return admission_check(new, agent->vs.arena.regions[0].n_frames,
+			       n_queues, agent->vs.n_workers, err, err_size);
 }
 
 /* ---- changing a port ---- */

@@ -137,16 +137,18 @@ static const struct verb {
 	const char *verb;
 	bool takes_name;
 	bool takes_sizes; /* frames and max */
+	bool takes_size;
 	int (*run)(struct request *req);
 } verbs[] = {
-	{ "agent", "version", false, false, do_version },
-	{ "agent", "reload", false, false, do_reload },
-	{ "log", "level", true, false, do_level },
-	{ "bypass", "on", true, false, do_bypass },
-	{ "bypass", "off", true, false, do_bypass },
-	{ "pool", "resize", true, true, request_pool_resize },
-	{ "pool", "log", true, false, request_pool_log },
-	{ "pool", "audit", false, false, request_pool_audit },
+	{ "agent", "version", false, false, false, do_version },
+	{ "agent", "reload", false, false, false, do_reload },
+	{ "log", "level", true, false, false, do_level },
+	{ "bypass", "on", true, false, false, do_bypass },
+	{ "bypass", "off", true, false, false, do_bypass },
+	{ "pool", "resize", true, true, false, request_pool_resize },
+	{ "pool", "log", true, false, false, request_pool_log },
+	{ "pool", "audit", false, false, false, request_pool_audit },
+	{ "pool", "arena", false, false, true, request_pool_arena },
 };
 
 static const struct verb *find_verb(const char *object, const char *verb,
@@ -164,7 +166,8 @@ static const struct verb *find_verb(const char *object, const char *verb,
 
 static int dispatch(struct request *req)
 {
-	static const struct verb show = { "", "show", true, false, do_show };
+	static const struct verb show = { "",	 "show", true,
+					  false, false,	 do_show };
 	const char *object = req->query.object;
 	bool known = status_known(object);
 	const struct verb *verb =
@@ -189,6 +192,10 @@ static int dispatch(struct request *req)
 			 req->frames ? "frames" : "max",
 			 req->frames ? req->frames : req->max, object,
 			 req->verb);
+	else if (req->size && !verb->takes_size)
+		snprintf(req->err, sizeof(req->err),
+			 "--size: %.64s: %s %s takes no size; pool arena does",
+			 req->size, object, req->verb);
 	else
 		return verb->run(req);
 	return -EINVAL;
@@ -213,10 +220,12 @@ static int read_member(struct request *req, const char *key,
 		req->frames = text;
 	else if (!strcmp(key, "max") && text)
 		req->max = text;
+	else if (!strcmp(key, "size") && text)
+		req->size = text;
 	else {
 		snprintf(
 			req->err, sizeof(req->err),
-			"%.64s: wrong member; there are object, verb, name, frames and max (strings) and all (true or false)",
+			"%.64s: wrong member; there are object, verb, name, frames, max and size (strings) and all (true or false)",
 			key);
 		return -EINVAL;
 	}

@@ -11,6 +11,7 @@
 #include "base/size.h"
 #include "control/audit.h"
 #include "control/pools.h"
+#include "control/rebind.h"
 #include "control/request_private.h"
 #include "control/status.h"
 
@@ -34,7 +35,7 @@ static int find_vm(struct request *req, struct port **ret_port)
 	return -EINVAL;
 }
 
-/* Reads the option @name. No pool is of 0 frames. */
+/* Reads the option @name. Nothing is of 0 frames. */
 static int read_frames(struct request *req, const char *name, const char *text,
 		       uint64_t *ret_frames)
 {
@@ -85,6 +86,91 @@ int request_pool_resize(struct request *req)
 	log_info("%s; resized by user %u, process %d", text,
 		 (unsigned int)req->peer->uid, (int)req->peer->pid);
 	return request_answer_with(req, request_one_text("summary", text));
+}
+
+static json_t *arena_json(const struct rebind_report *report,
+			  const char *summary)
+{
+	json_t *obj = request_one_text("summary", summary);
+	json_t *queues = json_array();
+
+	for (uint32_t i = 0; i < report->n_queues; i++) {
+		const struct rebound *rebound = &report->queues[i];
+		json_t *queue = json_object();
+
+		json_object_set_new(queue, "port", status_text(rebound->port));
+		json_object_set_new(queue, "index",
+				    json_integer(rebound->index));
+		json_object_set_new(
+			queue, "outage_us",
+			json_integer(
+				(json_int_t)(rebound->outage_ns / NS_PER_US)));
+		json_array_append_new(queues, queue);
+	}
+	json_object_set_new(obj, "from", json_integer(report->from));
+	json_object_set_new(obj, "to", json_integer(report->to));
+	json_object_set_new(obj, "queues", queues);
+	json_object_set_new(
+		obj, "longest_us",
+		json_integer((json_int_t)(report->longest_ns / NS_PER_US)));
+	json_object_set_new(
+		obj, "sum_us",
+		json_integer((json_int_t)(report->sum_ns / NS_PER_US)));
+	json_object_set_new(obj, "taken_back",
+			    json_integer(report->n_taken_back));
+	json_object_set_new(obj, "ports_down", json_integer(report->n_down));
+	return obj;
+}
+
+static void summarize(const struct rebind_report *report, char *text,
+		      size_t size)
+{
+	char lost[96] = "";
+
+	if (report->n_taken_back)
+		snprintf(lost, sizeof(lost),
+			 "; %u packets were lost that a device did not send",
+			 report->n_taken_back);
+	if (report->from == report->to)
+		snprintf(text, size, "%u frames, as before", report->to);
+	else
+		snprintf(
+			text, size,
+			"%u frames instead of %u; %u queues bound anew, %" PRIu64
+			" ms each at most, %" PRIu64 " ms in all%s%s%s",
+			report->to, report->from, report->n_queues,
+			(uint64_t)(report->longest_ns / NS_PER_MS),
+			(uint64_t)(report->sum_ns / NS_PER_MS), lost,
+			report->n_down ? "; " : "", report->down);
+}
+
+int request_pool_arena(struct request *req)
+{
+	struct rebind_report report;
+	uint64_t frames;
+	char text[512];
+	int ret;
+
+	if (!req->size) {
+		snprintf(
+			req->err, sizeof(req->err),
+			"pool arena needs --size, the frames that the host is to have");
+		return -EINVAL;
+	}
+	if (!req->peer->may_command)
+		return request_refuse(req, "resizing the arena");
+	ret = read_frames(req, "size", req->size, &frames);
+	if (!ret)
+		ret = rebind_arena(req->env->agent, frames, &report, req->err,
+				   sizeof(req->err));
+	if (ret)
+		return ret;
+	summarize(&report, text, sizeof(text));
+	log_info("arena: %s; by user %u, process %d", text,
+		 (unsigned int)req->peer->uid, (int)req->peer->pid);
+	ret = request_answer_with(req, arena_json(&report, text));
+	rebind_report_done(&report);
+	return ret;
 }
 
 /* Whether the log knows @name, which need be no VM's any more. */
@@ -149,8 +235,7 @@ int request_pool_audit(struct request *req)
 	json_object_set_new(obj, "ports", json_integer(audit.n_ports));
 	json_object_set_new(obj, "held_us",
 			    json_integer((json_int_t)(audit.held_ns / 1000)));
-	json_object_set_new(obj, "n_problems",
-			    json_integer(audit.n_problems));
+	json_object_set_new(obj, "n_problems", json_integer(audit.n_problems));
 	json_object_set_new(obj, "problems", texts);
 	return request_answer_with(req, obj);
 }

@@ -14,7 +14,7 @@ struct request {
 	const struct request_peer *peer;
 	struct status_query query;	 /* points into the parsed line */
 	const char *verb;
-	const char *frames, *max;	 /* sizes as text; NULL = none */
+	const char *frames, *max, *size; /* sizes as text; NULL = none */
 	char *data;			 /* owned: of the answer, as JSON */
 	char beside[128];		 /* members beside data, as JSON with a
 					  * comma at the end; or "" */
@@ -35,5 +35,6 @@ json_t *request_one_text(const char *key, const char *text);
 int request_pool_resize(struct request *req);
 int request_pool_log(struct request *req);
 int request_pool_audit(struct request *req);
+int request_pool_arena(struct request *req);
 
 #endif

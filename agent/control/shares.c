@@ -137,16 +137,6 @@ static int open_one(struct agent *agent, struct port *vm, struct queue *queue)
 	return err;
 }
 
-static void credit(struct port *vm, const struct share *share)
-{
-	struct rx_ring_stats stats;
-
-	if (rx_ring_get_stats(&share->rx, &stats))
-		return;
-	vm->past.rx_dropped += stats.rx_dropped;
-	vm->past.rx_ring_full += stats.rx_ring_full;
-}
-
 /* The program does not fill the ring any more. What is in it goes where it was
  * to go, if the VM has room in time. */
 static void end_share(struct agent *agent, struct port *vm, struct queue *queue,
@@ -162,7 +152,7 @@ static void end_share(struct agent *agent, struct port *vm, struct queue *queue,
 	worker_del_share(worker, share);
 	/* The worker may have moved the bound until now. */
 	pools_del_part(agent, vm, share->limit);
-	credit(vm, share);
+	queue_keep_stats(vm, &share->rx);
 	share_close(share);
 }
 

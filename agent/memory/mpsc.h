@@ -95,6 +95,17 @@ static inline bool mpsc_pop(struct mpsc *ring, uint64_t *ret_value)
 	return true;
 }
 
+/* The value @i places behind the next one to be popped; false: there is none.
+ * While nobody pushes or pops. */
+static inline bool mpsc_peek(const struct mpsc *ring, uint64_t i,
+			     uint64_t *ret_value)
+{
+	if (i >= ring->tail - ring->head)
+		return false;
+	*ret_value = ring->cells[(ring->head + i) & ring->mask].value;
+	return true;
+}
+
 static inline bool mpsc_is_empty(const struct mpsc *ring)
 {
 	return __atomic_load_n(&ring->tail, __ATOMIC_RELAXED) ==

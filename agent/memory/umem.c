@@ -17,6 +17,9 @@
 #endif
 #define TX_BUDGET		256
 
+/* Both ends of a ring that is closed. */
+static uint32_t nothing;
+
 /* Opens a socket; @umem's first one is its primary socket. */
 static int socket_open(struct rx_ring *rx, struct umem *umem,
 		       struct xsk_ring_prod *tx, const char *ifname,
@@ -152,6 +155,10 @@ void rx_ring_close(struct rx_ring *rx)
 		xsk_socket__delete(rx->xsk);
 	rx->xsk = NULL;
 	rx->fd = -1;
+	rx->ring.cached_prod = 0;
+	rx->ring.cached_cons = 0;
+	rx->ring.producer = &nothing;
+	rx->ring.consumer = &nothing;
 }
 
 int rx_ring_get_stats(const struct rx_ring *rx, struct rx_ring_stats *ret_stats)

@@ -100,6 +100,7 @@ static inline uint64_t umem_arena_addr(const struct umem *umem, uint64_t addr)
 /* A receive-only socket on the same queue, with a ring of @size entries. */
 int rx_ring_open(struct rx_ring *rx, struct umem *umem, const char *ifname,
 		 uint32_t queue, uint32_t size);
+/* What is left of @rx can be read, and is empty. */
 void rx_ring_close(struct rx_ring *rx);
 
 /* Readable packets. Owner thread. */

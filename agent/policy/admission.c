@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/base.h"
+#include "base/netlink.h"
 #include "policy/admission.h"
 
 /* What a small pool has posted, whatever its quarter is. */
@@ -106,8 +107,9 @@ int admission_check_queues(const struct config *config,
 	return ret;
 }
 
-int admission_check(const struct config *config, const uint32_t *n_queues,
-		    uint32_t n_workers, char *err, size_t err_size)
+int admission_fits(const struct config *config, uint32_t n_frames,
+		   const uint32_t *n_queues, uint32_t n_workers, char *text,
+		   size_t size)
 {
 	uint64_t vms = 0, uplinks = 0, sum, left;
 	const struct config_vm *first = NULL;
@@ -116,7 +118,7 @@ int admission_check(const struct config *config, const uint32_t *n_queues,
 	for (uint32_t i = 0; i < config->n_uplinks; i++)
 		uplinks += admission_uplink_frames(&config->uplinks[i],
 						   max_u32(n_queues[i], 1));
-	left = config->frames;
+	left = n_frames;
 	left -= left < uplinks + reserve ? left : uplinks + reserve;
 	for (uint32_t i = 0; i < config->n_vms; i++) {
 		const struct config_vm *vm = &config->vms[i];
@@ -129,15 +131,47 @@ int admission_check(const struct config *config, const uint32_t *n_queues,
 			first = vm;
 	}
 	sum = vms + uplinks + reserve;
-	if (sum <= config->frames)
+	if (sum <= n_frames)
 		return 0;
-	snprintf(err, err_size,
-		 "%s:%d:%d: memory.frames: %u: too few: pool.min of %u VMs takes %llu, the uplinks (out_max + reserve x queues) %llu, the agent itself %u (memory.reserve, or %d for each of %u caches): %llu in all%s%s%s",
-		 config->file, config->frames_pos.line, config->frames_pos.col,
-		 config->frames, n_vms, (unsigned long long)vms,
-		 (unsigned long long)uplinks, reserve, ADMISSION_CACHE_FRAMES,
-		 n_workers + 1, (unsigned long long)sum,
+	snprintf(text, size,
+		 "too few: pool.min of %u VMs takes %llu, the uplinks (out_max + reserve x queues) %llu, the agent itself %u (memory.reserve, or %d for each of %u caches): %llu in all%s%s%s",
+		 n_vms, (unsigned long long)vms, (unsigned long long)uplinks,
+		 reserve, ADMISSION_CACHE_FRAMES, n_workers + 1,
+		 (unsigned long long)sum,
 		 first ? "; there is no room for VM " : "",
 		 first ? first->name : "", first ? " and those after it" : "");
 	return -ENOSPC;
+}
+
+int admission_check(const struct config *config, uint32_t n_frames,
+		    const uint32_t *n_queues, uint32_t n_workers, char *err,
+		    size_t err_size)
+{
+	char text[400], made[64] = "";
+
+	if (!admission_fits(config, n_frames, n_queues, n_workers, text,
+			    sizeof(text)))
+		return 0;
+	if (n_frames != config->frames)
+		snprintf(made, sizeof(made),
+			 ", which pktctl pool arena has made %u", n_frames);
+	snprintf(err, err_size, "%s:%d:%d: memory.frames: %u%s: %s",
+		 config->file, config->frames_pos.line, config->frames_pos.col,
+		 config->frames, made, text);
+	return -ENOSPC;
+}
+
+void admission_count_queues(const struct config *config, uint32_t *ret_n_queues)
+{
+	struct link_info info;
+
+	for (uint32_t i = 0; i < config->n_uplinks; i++) {
+		const struct config_uplink *u = &config->uplinks[i];
+
+		ret_n_queues[i] = 0;
+		if (!link_get(u->device, &info))
+			ret_n_queues[i] = link_queues(&info);
+		if (u->queues)
+			ret_n_queues[i] = min_u32(u->queues, ret_n_queues[i]);
+	}
 }

@@ -51,10 +51,23 @@ int admission_check_queues(const struct config *config,
 			   size_t err_size);
 
 /*
- * Whether the minimums of everything in @config fit, with @n_queues[i] queues in
- * use on uplink i, or one if that is not known. 0; -ENOSPC with the arithmetic in @err.
+ * Whether the minimums of everything in @config fit into @n_frames, with
+ * @n_queues[i] queues in use on uplink i, or one if that is not known (0). 0;
+ * -ENOSPC with the arithmetic in @text: "too few: ...".
  */
-int admission_check(const struct config *config, const uint32_t *n_queues,
-		    uint32_t n_workers, char *err, size_t err_size);
+int admission_fits(const struct config *config, uint32_t n_frames,
+		   const uint32_t *n_queues, uint32_t n_workers, char *text,
+		   size_t size);
+
+/* The same, with memory.frames and its place in front; @n_frames is what there
+ * is of that now. */
+int admission_check(const struct config *config, uint32_t n_frames,
+		    const uint32_t *n_queues, uint32_t n_workers, char *err,
+		    size_t err_size);
+
+/* How many queues of each uplink are, or would be, in use (0: its device is not
+ * there): CONFIG_MAX_UPLINKS at most. */
+void admission_count_queues(const struct config *config,
+			    uint32_t *ret_n_queues);
 
 #endif

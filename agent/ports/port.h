@@ -105,6 +105,10 @@ struct queue {
 	uint32_t taken;			/* slack->handed when over was counted */
 	uint32_t n_out;			/* sent, and not completed yet */
 	uint32_t n_unsent;		/* in the tx ring since the last kick */
+	bool suspended;			/* nothing goes to its device: it waits
+					 * in the ring below */
+	bool narrow;			/* A: its memory has more frames than
+					 * umem_holds() */
 	struct share **shares;		/* owned; [0] is the primary */
 	uint32_t n_shares;
 	/* from other workers */
@@ -118,6 +122,7 @@ struct queue {
 	struct port *owner;		/* the VM it is for alone: its pool's
 					 * bound is what is posted; or NULL */
 	uint32_t base_max;		/* the rings were made for */
+	enum umem_copy copy;		/* asked for */
 	struct share primary;
 	/* A: counted by the worker */
 	uint64_t n_rx, n_tx, n_kicks, n_tx_again, n_fill_short;
@@ -214,6 +219,8 @@ struct port {
 	bool out_open;			/* out_max is promised */
 	uint32_t n_learned;		/* forwarding entries */
 	uint64_t retry_ns;		/* try to open again at */
+	uint64_t patient_ns;		/* a queue that is in use is waited for
+					 * until then: see queue_wait_for() */
 	struct rx_ring_stats past;	/* of sockets closed since start */
 };
 

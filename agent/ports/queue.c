@@ -7,10 +7,6 @@
 
 #include "ports/queue.h"
 
-/* Usually 30 ms; the kernel does it in a work item after two grace periods,
- * which take their time on a machine whose cores are all busy with packets. */
-#define REBIND_WAIT_NS	(3 * NS_PER_SEC)
-
 /* @credit NULL: one that nobody reads. */
 static void share_init(struct share *share, struct queue *queue,
 		       struct port *to, struct vm_credit *credit)
@@ -33,19 +29,24 @@ static void publish_slack(struct queue *queue, uint32_t taken)
 	__atomic_store_n(&queue->slack->end, taken + left, __ATOMIC_RELEASE);
 }
 
-static int open_patiently(struct queue *queue, const struct arena *arena,
-			  const struct umem_sizes *sizes,
-			  const struct queue_opts *opts)
+/* Usually 30 ms; the kernel does it in a work item after two grace periods,
+ * which take their time on a machine whose cores are all busy with packets. */
+void queue_wait_for(struct port *port, uint64_t ns)
 {
-	uint64_t deadline = now_ns() + REBIND_WAIT_NS;
+	port->patient_ns = now_ns() + ns;
+}
+
+static int open_patiently(struct queue *queue, const struct arena *arena,
+			  uint32_t region, const struct umem_sizes *sizes)
+{
 	const struct timespec pause = { .tv_nsec = 5 * NS_PER_MS };
 	int err;
 
 	for (;;) {
 		err = umem_open(&queue->umem, &queue->primary.rx, arena,
-				opts->region, queue->port->ifname,
-				opts->index, sizes, opts->copy);
-		if (err != -EBUSY || now_ns() > deadline)
+				region, queue->port->ifname, queue->index,
+				sizes, queue->copy);
+		if (err != -EBUSY || now_ns() > queue->port->patient_ns)
 			return err;
 		nanosleep(&pause, NULL);
 	}
@@ -74,6 +75,7 @@ int queue_open(const struct arena *arena, struct port *port,
 	queue->worker = opts->worker;
 	queue->base = opts->base;
 	queue->base_max = opts->base_max;
+	queue->copy = opts->copy;
 	queue->owner = opts->owner;
 	queue->promises = opts->promises;
 	queue->slack = opts->slack;
@@ -89,7 +91,7 @@ int queue_open(const struct arena *arena, struct port *port,
 		err = -ENOMEM;
 		goto fail;
 	}
-	err = open_patiently(queue, arena, &sizes, opts);
+	err = open_patiently(queue, arena, opts->region, &sizes);
 	if (err)
 		goto fail;
 	queue->shares[0] = &queue->primary;
@@ -142,6 +144,111 @@ uint32_t queue_reclaim(struct arena *arena, struct frame_cache *cache,
 		n += reclaim_region(arena, &arena->regions[i], cache, entry);
 	return n;
 }
+
+/* ---- binding anew ---- */
+
+static void close_rings(struct queue *queue)
+{
+	for (uint32_t i = 1; i < queue->n_shares; i++)
+		rx_ring_close(&queue->shares[i]->rx);
+	umem_close(&queue->umem, &queue->primary.rx);
+}
+
+void queue_unbind(struct queue *queue, struct arena *arena,
+		  struct frame_cache *cache)
+{
+	close_rings(queue);
+	queue_reclaim(arena, cache, FRAME_QUEUE, queue->id);
+	queue->outstanding = 0;
+	queue->n_unsent = 0;
+}
+
+/* Moves what waits in the queue's ring in the ledger. */
+static void move_waiting(struct queue *queue, struct arena *arena,
+			 enum frame_place place, uint32_t who)
+{
+	uint64_t packet;
+
+	for (uint64_t i = 0; mpsc_peek(&queue->in, i, &packet); i++)
+		packet_move(arena, packet, place, who);
+}
+
+uint32_t queue_take_back(struct port *port, uint32_t region,
+			 struct arena *arena, struct frame_cache *cache)
+{
+	const uint16_t entry = (uint16_t)(FRAME_OUT << 12 | port->slot);
+	uint32_t n;
+
+	/* To a place that there is not, while nobody can see it. */
+	for (uint32_t i = 0; i < port->n_queues; i++)
+		move_waiting(port->queues[i], arena, FRAME_N_PLACES, 0);
+	n = reclaim_region(arena, &arena->regions[region], cache, entry);
+	for (uint32_t i = 0; i < port->n_queues; i++) {
+		struct queue *queue = port->queues[i];
+
+		move_waiting(queue, arena, FRAME_OUT, port->slot);
+		if (queue->umem.region != region)
+			continue;
+		port_release(port, queue->worker, queue->n_out);
+		queue->n_out = 0;
+	}
+	return n;
+}
+
+/* All that was handed over has been read, or is lost. */
+static void restart_credit(struct share *share)
+{
+	share->read = __atomic_load_n(&share->credit->handed, __ATOMIC_ACQUIRE);
+	share->handed_seen = share->read;
+	share->n_lost_seen = 0;
+	share->over = 0;
+	share_publish(share);
+}
+
+int queue_bind(struct queue *queue, const struct arena *arena,
+	       uint32_t n_frames, uint32_t fill_max)
+{
+	const struct umem_sizes sizes = {
+		.fill = fill_max ? round_up_pow2(fill_max) :
+				   queue->umem.fill_size,
+		.tx = queue->umem.tx_size,
+		.comp = queue->umem.tx_size * 2,
+		.rx = queue->primary.rx.size,
+		.frames = n_frames,
+	};
+	int err = open_patiently(queue, arena, queue->umem.region, &sizes);
+
+	for (uint32_t i = 1; !err && i < queue->n_shares; i++)
+		err = rx_ring_open(&queue->shares[i]->rx, &queue->umem,
+				   queue->port->ifname, queue->index,
+				   queue->shares[i]->rx.size);
+	if (err) {
+		close_rings(queue);
+		return err;
+	}
+	queue->over = 0;
+	for (uint32_t i = 1; i < queue->n_shares; i++)
+		restart_credit(queue->shares[i]);
+	if (queue->slack) {
+		queue->taken = __atomic_load_n(&queue->slack->handed,
+					       __ATOMIC_ACQUIRE);
+		publish_slack(queue, queue->taken);
+	}
+	return 0;
+}
+
+void queue_keep_stats(struct port *port, const struct rx_ring *rx)
+{
+	struct rx_ring_stats stats;
+
+	if (rx_ring_get_stats(rx, &stats))
+		return;
+	port->past.rx_dropped += stats.rx_dropped;
+	port->past.rx_ring_full += stats.rx_ring_full;
+	port->past.tx_invalid += stats.tx_invalid;
+}
+
+/* ---- shares ---- */
 
 int share_open(struct queue *queue, struct port *to, uint32_t size,
 	       struct vm_credit *credit, struct share **ret_share)

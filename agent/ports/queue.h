@@ -34,14 +34,48 @@ struct queue_opts {
 };
 
 /* Binds the queue of port->ifname. Nothing is posted yet. On success
- * *ret_queue is the caller's. Waits for a queue whose old socket the kernel is
- * still letting go of, up to 3 s. 0 or a negative errno. */
+ * *ret_queue is the caller's. A queue that is in use is waited for until
+ * port->patient_ns. 0 or a negative errno. */
 int queue_open(const struct arena *arena, struct port *port,
 	       const struct queue_opts *opts, struct queue **ret_queue);
+
+/* The kernel is still letting go of sockets of the port's queues, that this
+ * process, or the one before, has closed: for @ns from now on a queue that is
+ * in use is waited for. */
+#define QUEUE_WAIT_NS	(3 * NS_PER_SEC)
+void queue_wait_for(struct port *port, uint64_t ns);
 
 /* Closes the queue, which no worker may serve any more. The frames it held
  * are where the ledger says: see queue_reclaim(). NULL is allowed. */
 void queue_close(struct queue *queue);
+
+/*
+ * Binding a queue anew, where it is: its shares, bounds and promises stay, and
+ * so does what waits in queue->in. No worker serves it, and the programs know
+ * none of its sockets (datapath_synchronize()).
+ *
+ * queue_unbind() closes its sockets; what was posted, or received and not read,
+ * goes to @cache. What was sent and not completed (n_out) is the caller's to
+ * take back. queue_bind() opens them again, on the first @n_frames of the
+ * region (0: all), with a fill ring for @fill_max frames (0: as it was). 0 or a
+ * negative errno: then it is closed still.
+ */
+void queue_unbind(struct queue *queue, struct arena *arena,
+		  struct frame_cache *cache);
+int queue_bind(struct queue *queue, const struct arena *arena,
+	       uint32_t n_frames, uint32_t fill_max);
+
+/*
+ * Takes back what was sent by @port's queues on @region and not completed,
+ * after all of these have been unbound: what the ledger has on its way out of
+ * the port and what does not wait in queue->in. All workers stand still. Returns
+ * how many frames have gone to @cache.
+ */
+uint32_t queue_take_back(struct port *port, uint32_t region,
+			 struct arena *arena, struct frame_cache *cache);
+
+/* Adds what the kernel has counted on @rx to port->past: before that closes. */
+void queue_keep_stats(struct port *port, const struct rx_ring *rx);
 
 /* Moves every frame that the ledger has at (@place, @who) to @cache; the
  * holder is gone. Returns how many. */

@@ -50,13 +50,63 @@ static void refuse(struct worker *worker, struct port *port,
 	port_release(port, worker->index, frames);
 }
 
+/* The same packet in a frame that the queue's memory has; 0: there is none. */
+static uint64_t bring_inside(struct worker *worker, struct queue *queue,
+			     uint64_t packet)
+{
+	struct frame_cache *cache =
+		frame_cache_of(&worker->cache, queue->umem.region);
+	struct arena *arena = &worker->vs->arena;
+	const uint64_t addr = packet_addr(packet);
+	uint32_t frame;
+	uint64_t to;
+
+	if (umem_holds(&queue->umem, addr))
+		return packet;
+	frame = frame_cache_get(cache);
+	if (frame == FRAME_NONE) {
+		output_drop(worker, queue->port->slot, PKT_no_frame, packet);
+		port_release(queue->port, worker->index, 1);
+		return 0;
+	}
+	to = arena_addr(arena, frame) + (addr & (arena->frame_size - 1));
+	memcpy(arena_data(arena, to), arena_data(arena, addr),
+	       packet_len(packet));
+	arena_move(arena, frame, FRAME_OUT, queue->port->slot);
+	frame_cache_put(cache, arena_frame(arena, addr));
+	return packet_with_hash(packet_pack(to, packet_len(packet)),
+				packet_hash(packet));
+}
+
+/* While the arena becomes smaller: see control/rebind.h. Up to BATCH packets. */
+static uint32_t bring_all_inside(struct worker *worker, struct queue *queue,
+				 const uint64_t *packets, uint32_t n,
+				 uint64_t *ret_packets)
+{
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t packet = bring_inside(worker, queue, packets[i]);
+
+		if (packet)
+			ret_packets[left++] = packet;
+	}
+	return left;
+}
+
 /* To the tx ring of a queue of our own. */
 static void send_all(struct worker *worker, struct queue *queue,
 		     const uint64_t *packets, uint32_t n)
 {
-	uint32_t sent = queue_send(queue, packets, n);
-	uint64_t bytes = 0;
+	uint64_t inside[BATCH], bytes = 0;
+	uint32_t sent;
 
+	if (__builtin_expect(__atomic_load_n(&queue->narrow, __ATOMIC_RELAXED),
+			     0)) {
+		n = bring_all_inside(worker, queue, packets, n, inside);
+		packets = inside;
+	}
+	sent = queue_send(queue, packets, n);
 	for (uint32_t i = 0; i < sent; i++)
 		bytes += packet_len(packets[i]);
 	worker_count(worker, queue->port->slot, PKT_from_agent, sent, bytes);
@@ -92,7 +142,8 @@ static void send_by_queue(struct worker *worker, struct port *port,
 			  uint32_t n)
 {
 	/* The ring is skipped when it is ours to drain, and empty. */
-	if (queue->worker == worker->index && mpsc_is_empty(&queue->in))
+	if (queue->worker == worker->index && mpsc_is_empty(&queue->in) &&
+	    !queue->suspended)
 		send_all(worker, queue, packets, n);
 	else
 		push_all(worker, port, &queue->in, queue->worker, packets, n);

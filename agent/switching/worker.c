@@ -40,6 +40,8 @@ static uint32_t serve_queue(struct worker *worker, struct queue *queue)
 			work += n;
 		}
 	}
+	if (__builtin_expect(queue->suspended, 0))
+		return work;
 	work += output_drain(worker, queue);
 	queue_refill(queue, arena, &worker->cache);
 	queue_settle(queue, queue->promises);
@@ -176,7 +178,8 @@ static bool has_work(const struct worker *worker)
 	    __atomic_load_n(&worker->stop, __ATOMIC_RELAXED))
 		return true;
 	for (uint32_t i = 0; i < worker->n_queues; i++)
-		if (!mpsc_is_empty(&worker->queues[i]->in))
+		if (!mpsc_is_empty(&worker->queues[i]->in) &&
+		    !worker->queues[i]->suspended)
 			return true;
 	for (uint32_t i = 0; i < worker->n_pairs; i++)
 		if (guest_has_work(worker->pairs[i]))
@@ -409,9 +412,12 @@ static void add_queue(struct worker *worker, void *arg)
 	if (!queues)
 		return;
 	worker->queues = queues;
-	worker->call_result = watch(worker, queue->primary.rx.fd);
+	worker->call_result = 0;
+	for (uint32_t i = 0; i < queue->n_shares && !worker->call_result; i++)
+		worker->call_result = watch(worker, queue->shares[i]->rx.fd);
 	if (worker->call_result)
 		return;
+	queue->suspended = false;
 	queues[worker->n_queues++] = queue;
 }
 
@@ -419,6 +425,18 @@ int worker_add_queue(struct worker *worker, struct queue *queue)
 {
 	worker_call(worker, add_queue, queue);
 	return worker->call_result;
+}
+
+static void unwatch(struct worker *worker, struct queue *queue)
+{
+	for (uint32_t i = 0; i < queue->n_shares; i++) {
+		struct share *share = queue->shares[i];
+
+		epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL, share->rx.fd, NULL);
+		if (share->to)
+			worker_count(worker, share->to->slot, PKT_out_full,
+				     rx_ring_ready(&share->rx), 0);
+	}
 }
 
 static void del_queue(struct worker *worker, void *arg)
@@ -429,8 +447,7 @@ static void del_queue(struct worker *worker, void *arg)
 		if (worker->queues[i] != queue)
 			continue;
 		worker->queues[i] = worker->queues[--worker->n_queues];
-		epoll_ctl(worker->epoll_fd, EPOLL_CTL_DEL,
-			  queue->primary.rx.fd, NULL);
+		unwatch(worker, queue);
 		break;
 	}
 }
@@ -438,6 +455,32 @@ static void del_queue(struct worker *worker, void *arg)
 void worker_del_queue(struct worker *worker, struct queue *queue)
 {
 	worker_call(worker, del_queue, queue);
+}
+
+struct suspension {
+	struct queue *queue;
+	uint32_t n_left;
+};
+
+static void suspend_queue(struct worker *worker, void *arg)
+{
+	struct suspension *call = arg;
+	struct queue *queue = call->queue;
+
+	queue->suspended = true;
+	queue_reap(queue, &worker->vs->arena, &worker->cache);
+	output_kick(worker, queue);
+	call->n_left = queue->n_out;
+	for (uint32_t i = 0; i < queue->n_shares; i++)
+		call->n_left += rx_ring_ready(&queue->shares[i]->rx);
+}
+
+uint32_t worker_suspend_queue(struct worker *worker, struct queue *queue)
+{
+	struct suspension call = { .queue = queue };
+
+	worker_call(worker, suspend_queue, &call);
+	return call.n_left;
 }
 
 static void add_share(struct worker *worker, void *arg)

@@ -138,9 +138,18 @@ void worker_round(struct worker *worker);
 #define WORKER_SIGNAL	SIGUSR1
 void worker_interrupt(struct worker *worker);
 
-/* control: has the worker serve @queue, or no longer. 0 or -ENOMEM. */
+/* control: has the worker serve @queue, with its shares, or no longer: what VMs
+ * have not read by then is counted as lost. 0 or a negative errno. */
 int worker_add_queue(struct worker *worker, struct queue *queue);
 void worker_del_queue(struct worker *worker, struct queue *queue);
+
+/*
+ * control: from now on what is sent by @queue waits in its ring, and nothing is
+ * posted on it any more, until worker_add_queue(). Returns how much is still to
+ * come back: frames being sent, packets received; to be called again until it
+ * is 0, or patience ends. The programs know none of its sockets any more.
+ */
+uint32_t worker_suspend_queue(struct worker *worker, struct queue *queue);
 
 /* control: attaches a share to its queue, or detaches it and takes what is
  * left in its ring. 0 or -ENOMEM. */

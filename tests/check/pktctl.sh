@@ -34,6 +34,8 @@ ok pool audit
 ok pool resize vm1 --frames 4096
 ok pool resize vm1 --frames=16MiB --max=32MiB
 ok pool resize --max 4096 vm1 --frames 64
+ok pool arena --size 65536
+ok pool arena --size=256MiB
 ok counters -a
 ok bypass show -a
 ok bypass off vm1
@@ -43,7 +45,7 @@ ok reload
 wrong "nothing to do"
 wrong "house: no such command" house
 wrong "kill: there is only show" vm kill
-wrong "grow: there is show, resize, log" pool grow
+wrong "grow: there is show, resize, arena, log, audit" pool grow
 wrong "log: there is level" log
 wrong "resize: of which VM?" pool resize --frames 64
 wrong "on: of which VM?" bypass on
@@ -51,6 +53,10 @@ wrong "resize: how large? --frames says it" pool resize vm1
 wrong "resize: how large? --frames says it" pool resize vm1 --max 64
 wrong "--frames 64: only for pool resize" pool show --frames 64
 wrong "--max 1MiB: only for pool resize" reload --max 1MiB
+wrong "arena: how large? --size says it" pool arena
+wrong "vm1: one word too many" pool arena vm1 --size 64
+wrong "--size 64: only for pool arena" pool resize vm1 --frames 64 --size 64
+wrong "--frames 64: only for pool resize" pool arena --frames 64 --size 64
 wrong "--all: only for counters, bypass and pool log" pool show -a
 wrong "--all: only for counters, bypass and pool log" bypass off vm1 -a
 wrong "pool: cannot be watched" -w pool log

@@ -484,6 +484,8 @@ static inline void rig_round(struct rig *rig, uint32_t index)
 		queue_reap(queue, &rig->vs.arena, &worker->cache);
 		for (uint32_t s = 0; s < queue->n_shares; s++)
 			forward_share(worker, queue->shares[s]);
+		if (queue->suspended)
+			continue;
 		output_drain(worker, queue);
 		queue_refill(queue, &rig->vs.arena, &worker->cache);
 		queue_settle(queue, &rig->vs.promises);

@@ -162,10 +162,10 @@ static void test_admit(void **state)
 	config.reserve = 400;
 	config.frames = sum;
 	assert_int_equal(
-		admission_check(&config, n_queues, 2, err, sizeof(err)), 0);
+		admission_check(&config, config.frames, n_queues, 2, err, sizeof(err)), 0);
 	assert_string_equal(err, "");
 	config.frames = sum - 65;
-	assert_int_equal(admission_check(&config, n_queues, 2, err,
+	assert_int_equal(admission_check(&config, config.frames, n_queues, 2, err,
 					 sizeof(err)),
 			 -ENOSPC);
 	assert_string_equal(
@@ -178,7 +178,7 @@ static void test_admit(void **state)
 	assert_int_equal(admission_reserve(&config, 2), 400);
 	assert_int_equal(admission_reserve(&config, 4), 5 * 128);
 	config.frames = sum;
-	assert_int_equal(admission_check(&config, n_queues, 4, err,
+	assert_int_equal(admission_check(&config, config.frames, n_queues, 4, err,
 					 sizeof(err)),
 			 -ENOSPC);
 	assert_non_null(strstr(err, "agent itself 640"));
@@ -198,7 +198,7 @@ static void test_admit_large(void **state)
 	(void)state;
 	make_config(&config, vms, 3, NULL, 0);
 	config.frames = UINT32_MAX;
-	assert_int_equal(admission_check(&config, NULL, 1, err, sizeof(err)),
+	assert_int_equal(admission_check(&config, config.frames, NULL, 1, err, sizeof(err)),
 			 -ENOSPC);
 	assert_non_null(strstr(err, "12884901885"));
 }

@@ -436,6 +436,92 @@ static void test_port_goes(void **state)
 	free(port);
 }
 
+/* ---- a queue that is bound anew ---- */
+
+/* What is sent while a queue is suspended waits, and leaves in order; what had
+ * been sent and does not come back is taken back, and only that. */
+static void test_suspended(void **state)
+{
+	struct rig_packet packet;
+	struct queue *queue;
+	struct vswitch *vs;
+	struct net net;
+
+	(void)state;
+	net_init(&net, 2048);
+	vs = &net.rig->vs;
+	queue = net.port[WAN]->queues[0];
+	for (uint32_t i = 0; i < 5; i++)
+		assert_true(receive(&net, VM1, vm1_to_wan, i));
+	rig_rounds(net.rig);
+	assert_int_equal(queue->n_out, 5);
+	assert_true(rig_sent(net.rig, net.port[WAN], &packet));
+	queue->suspended = true;
+	for (uint32_t i = 5; i < 8; i++) {
+		assert_true(receive(&net, VM1, vm1_to_wan, i));
+		rig_rounds(net.rig);
+	}
+	/* The first came back, but the others did not. */
+	assert_int_equal(queue->n_out, 4);
+	assert_int_equal(port_out_frames(net.port[WAN], 2), 4 + 3);
+	assert_int_equal(queue_take_back(net.port[WAN], 0, &vs->arena,
+					 &vs->workers[0]->cache),
+			 4);
+	assert_int_equal(queue->n_out, 0);
+	assert_int_equal(port_out_frames(net.port[WAN], 2), 3);
+	rig_queue_of(net.rig, net.port[WAN])->tx.consumer += 4;
+	rig_assert_conserved(net.rig);
+
+	queue->suspended = false;
+	rig_rounds(net.rig);
+	for (uint32_t i = 5; i < 8; i++) {
+		assert_true(rig_sent(net.rig, net.port[WAN], &packet));
+		assert_int_equal(number_of(&packet), i);
+	}
+	rig_rounds(net.rig);
+	assert_int_equal(port_out_frames(net.port[WAN], 2), 0);
+	net_done(&net);
+}
+
+/* A queue that knows only the first frames: others' packets are copied. */
+static void test_narrow(void **state)
+{
+	const uint32_t limit = 1536;
+	struct rig_packet packet;
+	uint32_t n_beyond = 0;
+	struct queue *queue;
+	struct vswitch *vs;
+	struct net net;
+
+	(void)state;
+	net_init(&net, 2048);
+	vs = &net.rig->vs;
+	queue = net.port[WAN]->queues[0];
+	hostpool_withdraw(&vs->hostpool, limit);
+	for (uint32_t i = 0; i < 2; i++)
+		frame_cache_trim(&vs->workers[i]->cache);
+	hostpool_withdraw(&vs->hostpool, limit);
+	queue->umem.size = arena_addr(&vs->arena, limit);
+	queue->narrow = true;
+	for (uint32_t i = limit; i < 2048; i++)
+		n_beyond += arena_where(&vs->arena, i) != FRAME_HOST << 12;
+	assert_true(n_beyond > 0);
+	for (uint32_t i = 0; i < 60; i++) {
+		assert_true(receive(&net, VM1, vm1_to_wan, i));
+		rig_rounds(net.rig);
+		assert_true(rig_sent(net.rig, net.port[WAN], &packet));
+		assert_true(umem_holds(&queue->umem, packet.addr));
+		assert_int_equal(number_of(&packet), i);
+	}
+	rig_rounds(net.rig);
+	assert_int_equal(port_out_frames(net.port[WAN], 2), 0);
+	for (uint32_t i = limit; i < 2048; i++)
+		n_beyond -= arena_where(&vs->arena, i) != FRAME_HOST << 12;
+	assert_true(n_beyond > 0);
+	hostpool_restore(&vs->hostpool);
+	net_done(&net);
+}
+
 /* ---- everything at once ---- */
 
 static const char *const storm_packets[N_SLOTS][5] = {
@@ -632,6 +718,8 @@ int main(void)
 		cmocka_unit_test(test_order_behind_others),
 		cmocka_unit_test(test_other_worker_refuses),
 		cmocka_unit_test(test_port_goes),
+		cmocka_unit_test(test_suspended),
+		cmocka_unit_test(test_narrow),
 		cmocka_unit_test(test_storm),
 		cmocka_unit_test(test_storm_short),
 		cmocka_unit_test(test_storm_threads),

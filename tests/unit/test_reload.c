@@ -240,6 +240,7 @@ static void start(struct agent *agent, struct config *config)
 
 	memset(agent, 0, sizeof(*agent));
 	agent->config = config;
+	agent->vs.arena.regions[0].n_frames = config->frames;
 	agent->vs.n_workers = 1;
 	n_calls = 0;
 	fail_at = 0;

@@ -324,6 +324,20 @@ static void test_errors(void **state)
 		ROW("{\"object\":\"pool\",\"verb\":\"resize\",\"name\":\"x\","
 		    "\"frames\":64}",
 		    "frames: wrong member; there are object, verb"),
+		ROW("{\"object\":\"pool\",\"verb\":\"arena\"}",
+		    "pool arena needs --size, the frames that the host is to have"),
+		ROW("{\"object\":\"pool\",\"verb\":\"arena\",\"size\":\"0\"}",
+		    "--size: 0: must be a number of frames from 1, or bytes"),
+		ROW("{\"object\":\"pool\",\"verb\":\"arena\","
+		    "\"size\":\"4194305\"}",
+		    "--size: 4194305: must be from 1 to 4194304 frames"),
+		ROW("{\"object\":\"pool\",\"verb\":\"arena\",\"size\":\"1\"}",
+		    "--size: 1: too few: pool.min of "),
+		ROW("{\"object\":\"pool\",\"verb\":\"arena\",\"name\":\"x\","
+		    "\"size\":\"64\"}",
+		    "pool arena takes no name"),
+		ROW("{\"object\":\"pool\",\"verb\":\"audit\",\"size\":\"64\"}",
+		    "--size: 64: pool audit takes no size; pool arena does"),
 		ROW("{\"object\":\"pool\",\"verb\":\"size\"}",
 		    "size: pool does not know that"),
 		ROW("{\"object\":\"log\",\"verb\":\"level\",\"name\":\"loud\"}",
@@ -771,14 +785,16 @@ static void test_other_user(void **state)
 		"{\"object\":\"bypass\",\"verb\":\"off\",\"name\":\"x\"}\n";
 	static const char resize[] =
 		"{\"object\":\"pool\",\"verb\":\"resize\",\"name\":\"web1\",\"frames\":\"200\"}\n";
+	static const char arena[] =
+		"{\"object\":\"pool\",\"verb\":\"arena\",\"size\":\"8192\"}\n";
 	struct env *env = *state;
 	char answers[4096], requests[512];
 
 	if (!is_root())
 		skip();
 	assert_return_code(chmod(env->config.control_path, 0666), errno);
-	snprintf(requests, sizeof(requests), "%s%s%s%s%s%s", SHOW_VM, LEVEL,
-		 RELOAD, off, set, resize);
+	snprintf(requests, sizeof(requests), "%s%s%s%s%s%s%s", SHOW_VM, LEVEL,
+		 RELOAD, off, set, resize, arena);
 	answers_for(env, OTHER_UID, requests, answers, sizeof(answers));
 	assert_non_null(strstr(answers, "\"data\":[]"));
 	assert_non_null(strstr(answers, "\"level\":\"error\""));
@@ -793,6 +809,8 @@ static void test_other_user(void **state)
 		"\"switching the bypass: not permitted for user 65534;"));
 	assert_non_null(strstr(
 		answers, "\"resizing a pool: not permitted for user 65534;"));
+	assert_non_null(strstr(
+		answers, "\"resizing the arena: not permitted for user 65534;"));
 	assert_int_equal(env->n_reloads, 0);
 	assert_int_equal(log_get_level(), LOG_LEVEL_ERROR);
 }

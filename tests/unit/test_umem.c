@@ -36,6 +36,7 @@ static void open_queue(struct bench *bench, uint32_t rx_size)
 		.copy = UMEM_COPY_AUTO,
 	};
 
+	queue_wait_for(bench->port, QUEUE_WAIT_NS);
 	assert_int_equal(queue_open(&bench->arena, bench->port, &opts,
 				    &bench->queue),
 			 0);

@@ -50,6 +50,7 @@ static void open_queue(struct bench *bench, uint32_t which, uint32_t n_frames)
 		.copy = UMEM_COPY_AUTO,
 	};
 
+	queue_wait_for(side->port, QUEUE_WAIT_NS);
 	assert_int_equal(
 		queue_open(&bench->arena, side->port, &opts, &side->queue), 0);
 	assert_int_equal(bpf_map_update_elem(map_fd, &which,
