@@ -9,7 +9,7 @@
 /* Batches that are taken from others at a time. */
 #define LEND_BATCHES	4
 /* Rounds without asking others again after they had none. */
-#define LEND_PAUSE	64
+#define LEND_PAUSE	8
 
 static uint32_t batch_of(const struct worker *worker)
 {

@@ -346,6 +346,26 @@ static void test_applies(void **state)
 	stop(&agent);
 }
 
+/* pktctl pool arena has made it more or fewer than the file says, which is no
+ * change of the file; but there must be enough. */
+static void test_other_arena(void **state)
+{
+	static struct agent agent;
+	char text[600];
+
+	(void)state;
+	start(&agent, parse(before));
+	agent.vs.arena.regions[0].n_frames *= 2;
+	assert_int_equal(reload(&agent, before, text, sizeof(text)), 0);
+	agent.vs.arena.regions[0].n_frames = 4000;
+	assert_int_equal(reload(&agent, before, text, sizeof(text)), -ENOSPC);
+	assert_non_null(strstr(
+		text,
+		", which pktctl pool arena has made 4000: too few: pool.min of 4 VMs takes"));
+	assert_matches(&agent, true);
+	stop(&agent);
+}
+
 /* Each step once: the old configuration is in force, every port is up. */
 static void test_each_step_fails(void **state)
 {
@@ -715,6 +735,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_applies),
+		cmocka_unit_test(test_other_arena),
 		cmocka_unit_test(test_each_step_fails),
 		cmocka_unit_test_setup_teardown(test_way_back_fails, mute,
 						unmute),
