@@ -51,7 +51,11 @@ list_builds() {
 		"$(make_ CC=clang B=build-clang agent tools unit bpftest)"
 	add build/san - any 600 "$(make_ SAN=1 agent tools unit bpftest)"
 	add build/fuzz build/gcc any 600 "$(make_ fuzz)"
+	add build/tsan - any 600 "$(make_ TSAN=1 \
+		"${THREADED[@]/#/build-tsan/tests/unit/}")"
 }
+# Unit tests of what several threads share without a lock.
+THREADED=(test_hostpool test_mpsc test_pool test_pools_random)
 
 list_checks() {
 	local f
@@ -77,6 +81,10 @@ list_programs() {
 			continue
 		fi
 		add "unit/$name" build/san any 300 "$program"
+	done
+	for name in "${THREADED[@]}"; do
+		add "unit/$name+tsan" build/tsan any 300 \
+			"'$TOP/build-tsan/tests/unit/$name'"
 	done
 	for f in "$TOP"/tests/bpf/test_*.c; do
 		name=$(basename "$f" .c)
