@@ -274,6 +274,7 @@ static void *worker_main(void *arg)
 	rcu_register_thread();
 	last = now_ns();
 	busy_until = last;
+	worker->window_begin_ns = last;
 	while (!__atomic_load_n(&worker->stop, __ATOMIC_RELAXED)) {
 		uint32_t work;
 
