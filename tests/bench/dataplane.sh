@@ -60,7 +60,7 @@ agent_config() {
 	  - name: vm1
 	    mac: "$VM_MAC"
 	    way: $1
-	    pool: {initial: 4096}
+	    pool: {min: 4096, initial: 4096, max: 4096}
 	    device: {type: $2, name: $3}
 	END
 }

@@ -39,7 +39,7 @@ switch_agent_config() { # SOCKETS
 		  - name: vm$n
 		    mac: "$(lab_mac $n)"
 		    way: agent
-		    pool: {initial: 4096}
+		    pool: {min: 4096, initial: 4096, max: 4096}
 		    device: {type: vhost-user, socket: $socket, mode: client}
 		END
 	done

@@ -44,8 +44,8 @@ uplinks: [{name: up0, device: up0}]
 vms:
 $(net_veth_vm 1)
 $(net_veth_vm 2 "way: agent")
-$(net_tap_vm 3 "pool: {initial: 1024}")
-$(net_tap_vm 4 "pool: {initial: 1024}" | sed 's/create: true/create: false/')
+$(net_tap_vm 3 "pool: {min: 1024, initial: 1024, max: 1024}")
+$(net_tap_vm 4 "pool: {min: 1024, initial: 1024, max: 1024}" | sed 's/create: true/create: false/')
 $(net_veth_vm 5)
 $(net_veth_vm 6 "way: agent")
 END

@@ -21,7 +21,7 @@
 # pass the switch by.
 . "$(dirname "$0")/guests.bash"
 
-POOL="pool: {initial: 1024}"
+POOL="pool: {min: 1024, initial: 1024, max: 1024}"
 
 lab_trap
 lab_host_prepare $NET_MEMORY

@@ -37,7 +37,7 @@ config() { # BYPASS-RULES [more VMs]
 vm() {
 	echo "  - {name: vm$1, mac: \"02:00:00:00:01:0$1\"," \
 		"device: {type: vhost-user, queues: 2," \
-		"socket: $(guest_socket "vm$1")}, pool: {initial: 1024}}"
+		"socket: $(guest_socket "vm$1")}, pool: {min: 1024, initial: 1024, max: 1024}}"
 }
 
 reload() { expect "reload" lab_ctl reload > /dev/null; }

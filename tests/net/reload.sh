@@ -76,7 +76,7 @@ reload "0 added, 0 removed, 0 changed, 3 as before"
 config "" "$(net_veth_vm 3)"
 reload "1 added, 0 removed, 0 changed, 3 as before"
 net_frames wire vm3
-config "" "$(net_veth_vm 3 "way: agent, pool: {initial: 1024, max: 2048}")" \
+config "" "$(net_veth_vm 3 "way: agent, pool: {min: 1024, initial: 1024, max: 2048}")" \
 	"$(net_tap_vm 4)"
 reload "1 added, 0 removed, 1 changed, 3 as before"
 expect_equal "vm3's way" agent "$(net_port vm3 .way.got)"
@@ -84,7 +84,7 @@ net_frames wire vm3
 net_frames wire tap4
 tap4=$(net_port tap4 .ifindex)
 config "" "$(net_veth_vm 3 "way: agent, mtu: 1400")" \
-	"$(net_tap_vm 4 "pool: {initial: 512}")"
+	"$(net_tap_vm 4 "pool: {min: 512, initial: 512, max: 512}")"
 reload "0 added, 0 removed, 2 changed, 3 as before"
 expect_equal "the device that tap4's reader may have open" \
 	"$tap4" "$(net_port tap4 .ifindex)"

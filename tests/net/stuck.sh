@@ -30,11 +30,11 @@ uplinks: [{name: up0, device: up0}]
 vms:
 $(net_veth_vm 1)
 $(net_veth_vm 2 "way: agent")
-$(net_tap_vm 3 "pool: {initial: 1024}")
-$(net_tap_vm 4 "way: agent, pool: {initial: 1024}")
-$(net_veth_vm 5 "way: agent, pool: {initial: 1024}")
-$(net_veth_vm 6 "way: agent, pool: {initial: 1024}")
-$(net_veth_vm 7 "pool: {initial: 1024}")
+$(net_tap_vm 3 "pool: {min: 1024, initial: 1024, max: 1024}")
+$(net_tap_vm 4 "way: agent, pool: {min: 1024, initial: 1024, max: 1024}")
+$(net_veth_vm 5 "way: agent, pool: {min: 1024, initial: 1024, max: 1024}")
+$(net_veth_vm 6 "way: agent, pool: {min: 1024, initial: 1024, max: 1024}")
+$(net_veth_vm 7 "pool: {min: 1024, initial: 1024, max: 1024}")
 END
 expect "start" lab_agent "$NET_CONFIG"
 for n in 3 4; do

@@ -149,12 +149,12 @@ try() {
 	net_config "${3:-}" <<-END
 	uplinks: [{name: up0, device: up0, vlans: [0, 10, 20, 30]}]
 	vms:
-	$(net_veth_vm 1 "way: $2, vlan: 10, pool: {initial: 1024}")
-	$(net_veth_vm 2 "way: $2, vlan: 10, pool: {initial: 1024}, guest_tags: true")
-	$(net_veth_vm 3 "way: $2, vlan: 20, pool: {initial: 1024}")
-	$(net_veth_vm 4 "way: $2, vlan: 20, pool: {initial: 1024}")
-	$(net_veth_vm 5 "way: $2, pool: {initial: 1024}")
-	$(net_veth_vm 6 "way: $2, pool: {initial: 1024}")
+	$(net_veth_vm 1 "way: $2, vlan: 10, pool: {min: 1024, initial: 1024, max: 1024}")
+	$(net_veth_vm 2 "way: $2, vlan: 10, pool: {min: 1024, initial: 1024, max: 1024}, guest_tags: true")
+	$(net_veth_vm 3 "way: $2, vlan: 20, pool: {min: 1024, initial: 1024, max: 1024}")
+	$(net_veth_vm 4 "way: $2, vlan: 20, pool: {min: 1024, initial: 1024, max: 1024}")
+	$(net_veth_vm 5 "way: $2, pool: {min: 1024, initial: 1024, max: 1024}")
+	$(net_veth_vm 6 "way: $2, pool: {min: 1024, initial: 1024, max: 1024}")
 	END
 	expect "$1: start" lab_agent "$NET_CONFIG"
 	wire
