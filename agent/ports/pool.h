@@ -44,7 +44,7 @@
  * rather than not at all. That frames really stay within their terms is kept
  * by the bounds themselves: the program refuses what exceeds a credit, a
  * queue is refilled up to its target, and output.c charges before it sends.
- * tests/unit/test_breathe.c runs all of it against a model, with threads.
+ * tests/unit/test_pools_random.c holds all of it together, with threads.
  *
  * Thread-safety: A = atomic, C = control thread, read by workers.
  */

@@ -5,9 +5,10 @@
  *
  * Growing. A part grows in the round in which it is seen to be over three
  * quarters full, or full, by as much as makes it twice of what was in use; what
- * is on the way out, by as much as is missing, since it is asked first. What
- * does not get its frames because the host has none to spare asks for them
- * (promises->wanted); the control thread takes them from the greediest.
+ * is on the way out, by as much as is missing, since it is asked first. If the
+ * host has none to spare, the worker takes in the same round what others have
+ * and do not use, as far as it owns that. What has not got its frames then asks
+ * for them (promises->wanted); the control thread takes them from the greediest.
  *
  * Shrinking. Use is looked at window by window (pools.window_ms). A part is
  * cut, by a quarter of what is too much and a batch at least, when it is more

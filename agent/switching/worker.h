@@ -4,9 +4,9 @@
  * completion: reap, receive, switch, send, refill.
  *
  * Sleeping (design D5). A worker polls while there is work and for up to idle_ns
- * after. Then it waits in epoll for its sockets (edge-triggered: see umem.h)
- * and guests' kicks, and its eventfd. A producer that pushed to a ring of another worker wakes it
- * only if it sleeps: the sleeper sets its flag, then looks at its rings once
+ * after. Then it waits in epoll for its sockets (edge-triggered: what stays in
+ * a ring because a port is full does not wake it) and guests' kicks, and its
+ * eventfd. A producer that pushed to a ring of another worker wakes it only if it sleeps: the sleeper sets its flag, then looks at its rings once
  * more; the producer pushes, then looks at the flag; a full fence on both
  * sides makes one of them see the other.
  *
