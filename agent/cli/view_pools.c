@@ -40,13 +40,14 @@ static void note_promises(struct table *t, const json_t *arena)
 	const json_t *p = json_object_get(arena, "promises");
 
 	table_note(t,
-		   "%" PRIu64 " frames = %lld spare + promised: %" PRIu64
-		   " queues + %" PRIu64 " out + %" PRIu64 " minimums + %" PRIu64
-		   " reserve",
+		   "%" PRIu64 " frames = %lld spare + %" PRIu64
+		   " lent as slack + promised: %" PRIu64 " queues + %" PRIu64
+		   " out + %" PRIu64 " minimums + %" PRIu64 " reserve",
 		   view_number(p, "total"),
 		   (long long)json_integer_value(view_member(p, "spare")),
-		   view_number(p, "queues"), view_number(p, "out"),
-		   view_number(p, "minimums"), view_number(p, "reserve"));
+		   view_number(p, "lent"), view_number(p, "queues"),
+		   view_number(p, "out"), view_number(p, "minimums"),
+		   view_number(p, "reserve"));
 	if (view_bool(p, "adds_up"))
 		table_note(t, "adds up: no frame is promised twice");
 	else
@@ -273,8 +274,13 @@ static void print_spare(const struct view *view, const json_t *arena)
 	json_int_t spare =
 		json_integer_value(view_member(arena, "promises.spare"));
 
-	fprintf(view->out, "%lld frames: promised %lld, spare %lld\n",
-		(long long)total, (long long)(total - spare), (long long)spare);
+	json_int_t lent =
+		json_integer_value(view_member(arena, "promises.lent"));
+
+	fprintf(view->out,
+		"%lld frames: promised %lld, spare %lld, lent as slack %lld\n",
+		(long long)total, (long long)(total - spare - lent),
+		(long long)spare, (long long)lent);
 }
 
 void view_pools(const struct view *view)

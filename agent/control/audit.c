@@ -223,7 +223,7 @@ static void look_at_tx(struct work *w, struct queue *queue)
 static void look_at_queue(struct work *w, struct queue *queue)
 {
 	const char *name = queue->port->name;
-	uint32_t target = queue->base;
+	uint32_t target = queue->base + queue->loan;
 
 	look_at_rx(w, queue);
 	look_at_tx(w, queue);

@@ -20,6 +20,7 @@
 #include "control/tags.h"
 #include "policy/admission.h"
 #include "ports/queue.h"
+#include "switching/slack.h"
 #include "switching/worker.h"
 
 #define RETRY_NS	(1 * NS_PER_SEC)
@@ -195,6 +196,7 @@ static int fill_opts(struct agent *agent, const struct port *port,
 		opts.fill_max =
 			agent->vs.arena.regions[opts.region].n_frames;
 		opts.base_max = opts.fill_max;
+		opts.loan_max = opts.region ? 0 : SLACK_LOAN_MAX;
 		opts.slack = datapath_credit(agent->dp, port->slot, index);
 		opts.out_max = uplink->out_max;
 		opts.copy = uplink->zero_copy == WANT_REQUIRE ? UMEM_COPY_ZERO :

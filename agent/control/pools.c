@@ -332,5 +332,6 @@ void pools_tick(struct agent *agent)
 			find_losses(agent, port->queues[q]);
 	}
 	pools_relieve(agent);
+	pools_lend(agent);
 	pools_collect(agent);
 }

@@ -12,13 +12,17 @@
  * taken. The VM's cap stays where its size is then, until the next one asks, who
  * may be that VM, or the next beat.
  *
+ * Lending. Frames that are spare lie on the uplinks' queues as slack, as far as
+ * switching/slack.h says: with each beat they are lent, or called in. Who
+ * is short of frames gets those first.
+ *
  * Nearly empty. When less than a part (LOW_PART) of the shared memory is spare,
  * pools that carry little give up at once what else they would lose window by
  * window, the greediest first, until that part is spare again. They may grow as
  * before.
  *
  * Pressure. From an event of the kernel's (base/psi.h) until none has come for
- * PRESSURE_NS no pool grows beyond its size, and with each beat each loses a
+ * PRESSURE_NS nothing is lent, no pool grows beyond its size, and with each beat each loses a
  * quarter of what it neither uses nor was asked to have. That gives no memory
  * back, as frames are pinned; it keeps the packets in fewer frames, so that
  * less of the caches is theirs, and a smaller arena can do.
@@ -53,7 +57,8 @@ struct pools_log {
 struct pools_account {
 	uint32_t total;
 	int64_t spare;		/* to nobody; below 0: minimums are not covered */
-	uint32_t queues;	/* posted, or received and not read */
+	uint32_t lent;		/* to uplinks' queues, as slack */
+	uint32_t queues;	/* else posted, or received and not read */
 	uint32_t out;		/* on their way out of ports */
 	uint32_t minimums;	/* reserved for parts of pools that are not open */
 	uint32_t reserve;	/* memory.reserve */
@@ -125,6 +130,12 @@ bool pools_pressed(const struct agent *agent);
 
 /* With each beat: what is short, by all of the above. */
 void pools_relieve(struct agent *agent);
+
+/* With each beat: lends what is spare. */
+void pools_lend(struct agent *agent);
+
+/* Calls in what is lent until @want frames are spare. */
+void pools_call_in(struct agent *agent, uint32_t want);
 
 /* With each beat: losses behind the programs, pressure, idle pools, caps. */
 void pools_tick(struct agent *agent);

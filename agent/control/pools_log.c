@@ -14,23 +14,31 @@
 static int64_t read_account(const struct agent *agent,
 			    struct pools_account *account)
 {
-	account->queues = account->out = account->minimums = 0;
+	account->queues = account->lent = 0;
+	account->out = account->minimums = 0;
 	account->spare = promises_spare(&agent->vs.promises);
 	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
 		const struct port *port = agent->ports[i];
 
 		/* The shared memory's only. */
-		for (uint32_t q = 0; port && q < port->n_queues; q++)
-			if (!port->queues[q]->umem.region)
-				account->queues += pool_load(
-					&port->queues[q]->granted);
+		for (uint32_t q = 0; port && q < port->n_queues; q++) {
+			const struct queue *queue = port->queues[q];
+			uint32_t loan;
+
+			if (queue->umem.region)
+				continue;
+			loan = pool_load(&queue->loan);
+			account->lent += loan;
+			account->queues += pool_load(&queue->granted) - loan;
+		}
 		if (!port || port->region)
 			continue;
 		account->out += pool_load(&port->out_max);
 		account->minimums += port->pool.reserved;
 	}
-	return account->total - account->spare - account->queues -
-	       account->out - account->minimums - account->reserve;
+	return account->total - account->spare - account->lent -
+	       account->queues - account->out - account->minimums -
+	       account->reserve;
 }
 
 void pools_count(const struct agent *agent, struct pools_account *ret_account)

@@ -58,6 +58,7 @@ void pools_take_back(struct agent *agent, struct port *for_whom, uint32_t want)
 	const uint32_t batch = promises->batch;
 	struct port *port;
 
+	pools_call_in(agent, want);
 	while ((int64_t)want > promises_spare(promises) &&
 	       (port = greediest(agent, for_whom, tried))) {
 		int64_t short_of = want - promises_spare(promises);
@@ -187,7 +188,7 @@ void pools_press(struct agent *agent)
 
 /* ---- nearly empty ---- */
 
-/* Given up by pools, and posted until packets bring them back. */
+/* Given up by pools, and posted until packets bring them back; or lent. */
 static uint32_t to_come(const struct agent *agent)
 {
 	uint32_t sum = 0;
@@ -200,7 +201,10 @@ static uint32_t to_come(const struct agent *agent)
 			uint32_t granted = pool_load(&queue->granted);
 			uint32_t target = pool_load(&queue->target);
 
-			if (!queue->umem.region && granted > target)
+			if (queue->umem.region)
+				continue;
+			sum += pool_load(&queue->loan);
+			if (granted > target)
 				sum += granted - target;
 		}
 	}

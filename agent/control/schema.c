@@ -250,7 +250,8 @@ const struct schema_key schema_keys[] = {
 	  IN(struct config_uplink, reserve),
 	  .min = 128, .max = 65536, .def = "1024",
 	  .text = "Frames per queue for packets that go to no single VM, and "
-		  "as slack." },
+		  "as slack for bursts. Frames that are spare are lent to "
+		  "the queues as slack, too, up to 4096 each." },
 	{ .path = "uplinks[].out_max", .type = SCHEMA_FRAMES,
 	  IN(struct config_uplink, out_max),
 	  .min = 64, .max = 65536, .def = "2048",

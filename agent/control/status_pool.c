@@ -28,6 +28,7 @@ static json_t *promises(const struct pools_account *account)
 
 	set_number(obj, "total", account->total);
 	set(obj, "spare", json_integer((json_int_t)account->spare));
+	set_number(obj, "lent", account->lent);
 	set_number(obj, "queues", account->queues);
 	set_number(obj, "out", account->out);
 	set_number(obj, "minimums", account->minimums);

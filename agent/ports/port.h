@@ -84,6 +84,7 @@ struct share {
 	uint32_t over;			/* frames beyond it: the queue's slack */
 	uint32_t peak, last_peak;	/* used, in this window and the last */
 	uint64_t n_window;		/* n_packets when the window began */
+	uint64_t seen_round;		/* the last that had packets */
 	/* C */
 	struct port *to;		/* the VM; NULL: look it up */
 	struct queue *queue;
@@ -100,7 +101,12 @@ struct queue {
 	uint32_t target;		/* what outstanding should be */
 	uint32_t granted;		/* frames promised to it: see pool.h */
 	uint32_t base;			/* frames posted besides the shares' */
+	uint32_t loan;			/* and of what is spare: see slack.h */
 	uint32_t over;			/* of all shares, beyond their limits */
+	uint32_t run;			/* packets since the last pause */
+	uint32_t run_peak, run_last;	/* at most, in this window and the last */
+	uint64_t run_round;		/* the last that had packets */
+	uint64_t borrow_round;		/* when it may look for more next */
 	struct vm_credit *slack;	/* borrowed: uplinks: the map's; or none */
 	uint32_t taken;			/* slack->handed when over was counted */
 	uint32_t n_out;			/* sent, and not completed yet */
@@ -122,6 +128,7 @@ struct queue {
 	struct port *owner;		/* the VM it is for alone: its pool's
 					 * bound is what is posted; or NULL */
 	uint32_t base_max;		/* the rings were made for */
+	uint32_t loan_max;		/* 0: it is lent nothing */
 	enum umem_copy copy;		/* asked for */
 	struct share primary;
 	/* A: counted by the worker */

@@ -75,6 +75,7 @@ int queue_open(const struct arena *arena, struct port *port,
 	queue->worker = opts->worker;
 	queue->base = opts->base;
 	queue->base_max = opts->base_max;
+	queue->loan_max = opts->loan_max;
 	queue->copy = opts->copy;
 	queue->owner = opts->owner;
 	queue->promises = opts->promises;
@@ -328,6 +329,8 @@ static void count_over(struct queue *queue, struct share *counts)
 	uint32_t used = share_used(counts);
 	uint32_t over = used > counts->limit ? used - counts->limit : 0;
 
+	if (!counts->to)
+		return;		/* the primary: nobody counts for it */
 	queue->over += over - counts->over;
 	counts->over = over;
 }
@@ -358,6 +361,7 @@ void queue_set_owner(struct queue *queue, struct share *share,
 	uint32_t bound;
 
 	if (owner) {
+		queue_set_loan(queue, 0);
 		bound = share->limit;
 		queue->owner = owner;
 		queue_set_limit(queue, share, 0);
@@ -415,6 +419,14 @@ void queue_set_base(struct queue *queue, uint32_t base)
 	queue->target += base - queue->base;
 	queue->base = base;
 	/* Slack is a part of it. */
+	if (queue->slack)
+		queue_publish(queue, &queue->primary);
+}
+
+void queue_set_loan(struct queue *queue, uint32_t loan)
+{
+	queue->target += loan - queue->loan;
+	__atomic_store_n(&queue->loan, loan, __ATOMIC_RELAXED);
 	if (queue->slack)
 		queue_publish(queue, &queue->primary);
 }

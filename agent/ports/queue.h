@@ -26,6 +26,7 @@ struct queue_opts {
 	uint32_t rx_size;	/* entries of the primary share's ring */
 	uint32_t base;		/* frames to post besides those of shares */
 	uint32_t base_max;	/* that may become of it */
+	uint32_t loan_max;	/* spare frames that may be lent to it */
 	uint32_t fill_max;	/* frames that may ever be posted */
 	uint32_t out_max;	/* frames that may be sent at one time */
 	enum umem_copy copy;
@@ -99,8 +100,8 @@ uint32_t queue_detach_share(struct queue *queue, struct share *share,
 
 /*
  * Gives the queue to the VM of @share alone (@owner): what the share may hold
- * becomes what is posted, and the uplink's base goes; or back to all (NULL), and
- * the other way round, with @base. The size of the VM's pool stays the same,
+ * becomes what is posted, and the uplink's base and loan go; or back to all
+ * (NULL), and the other way round, with @base. The size of the VM's pool stays the same,
  * and so does what the kernel has.
  */
 void queue_set_owner(struct queue *queue, struct share *share,
@@ -130,10 +131,12 @@ static inline void queue_settle(struct queue *queue, struct promises *promises)
 	}
 }
 
-/* Changes what a VM's share may hold (up to its ring's size), or what is posted
- * besides: the places where pools breathe. What is more is covered already. */
+/* Changes what a VM's share may hold (up to its ring's size), what is posted
+ * besides, or has been lent to it as slack: the places where pools breathe. What
+ * is more is covered already. */
 void queue_set_limit(struct queue *queue, struct share *share, uint32_t limit);
 void queue_set_base(struct queue *queue, uint32_t base);
+void queue_set_loan(struct queue *queue, uint32_t loan);
 
 /* Packets handed over for @share and not read: also those that the kernel has
  * not shown yet. */
@@ -172,8 +175,8 @@ static inline void queue_release(struct queue *queue, struct share *share,
 
 /*
  * Gives the queue's slack out anew after packets of @share were read. What other
- * shares are promised is not slack: it is half of the base, less what is beyond
- * the limits now.
+ * shares are promised is not slack: it is half of the base and the loan, less
+ * what is beyond the limits now.
  */
 void queue_publish(struct queue *queue, struct share *share);
 
@@ -186,10 +189,11 @@ uint32_t queue_reap(struct queue *queue, struct arena *arena,
 void queue_refill(struct queue *queue, struct arena *arena,
 		  struct frame_cache *cache);
 
-/* Half of an uplink's base is there for bursts: see struct vm_credit. */
+/* Half of an uplink's base is there for bursts (see struct vm_credit), and what
+ * it has been lent. */
 static inline uint32_t queue_slack(const struct queue *queue)
 {
-	return queue->base / 2;
+	return queue->base / 2 + queue->loan;
 }
 
 /* Puts @n packets (memory/packet.h; plain ones, in frames that umem_holds())

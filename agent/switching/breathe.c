@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Pools that grow and shrink, on the workers: see breathe.h. */
 #include "switching/breathe.h"
+#include "switching/slack.h"
 
 /* How long a worker may be away from a queue, and the queue still hold what
  * arrives: the scheduler's slice on a busy core, and some. */
@@ -8,9 +9,8 @@
 
 /* Batches that are taken from others at a time. */
 #define LEND_BATCHES	4
-/* Rounds without asking others again after they had none. */
-#define LEND_PAUSE	8
-
+/* And how many others. */
+#define LENDERS		4
 static uint32_t batch_of(const struct worker *worker)
 {
 	return pool_load(&worker->vs->promises.batch);
@@ -79,7 +79,8 @@ static void move_bound(struct queue *queue, struct share *share,
 		queue_set_limit(queue, share, bound);
 }
 
-static void make_spare(struct worker *worker, struct port *port, uint32_t want);
+static void ask_others(struct worker *worker, struct port *port,
+		       const struct queue *queue, uint32_t want);
 
 /* Has @n more frames promised to the queue. Returns how many could be. */
 static uint32_t cover(struct worker *worker, struct queue *queue,
@@ -89,8 +90,11 @@ static uint32_t cover(struct worker *worker, struct queue *queue,
 
 	if (got == n)
 		return got;
-	/* What it takes from this queue's shares is the queue's again. */
-	make_spare(worker, port, n - got);
+	/* What they had on this queue is the queue's again. */
+	ask_others(worker, port, queue, n - got);
+	got = queue_cover(queue, queue->promises, n, false);
+	if (slack_convert(queue, n - got) < n - got)
+		slack_call_in(worker, port->promises, n);
 	return queue_cover(queue, queue->promises, n, false);
 }
 
@@ -181,7 +185,8 @@ static void grow_out(struct worker *worker, struct port *port, uint32_t want,
 	}
 	got = promises_take(port->promises, n);
 	if (got < n) {
-		make_spare(worker, port, n - got);
+		ask_others(worker, port, NULL, n - got);
+		slack_call_in(worker, port->promises, n - got);
 		got += promises_take(port->promises, n - got);
 	}
 	if (got < n) {
@@ -293,6 +298,7 @@ static void look_at_queue(struct worker *worker, struct queue *queue,
 		if (queue->shares[i]->counts == queue->shares[i])
 			look_at_share(worker, queue->shares[i],
 				      queue->shares[i]->to, window_ns);
+	slack_window(worker, queue);
 	queue_settle(queue, queue->promises);
 }
 
@@ -458,6 +464,7 @@ struct trimming {
 	uint32_t want, got;
 	enum pool_reason reason;
 	uint32_t times;		/* what is used is left so many times over */
+	bool quiet;		/* only what had no packet of late */
 };
 
 static uint32_t trim_part_by(const struct share *share, const struct port *port,
@@ -476,6 +483,8 @@ static void trim_part(struct worker *worker, struct share *share,
 	struct trimming *trim = arg;
 	uint32_t n = trim_part_by(share, port, trim);
 
+	if (trim->quiet && worker->round - share->seen_round < BREATHE_QUIET)
+		return;
 	cut(worker, share, port, n, trim->reason);
 	trim->got += n;
 }
@@ -518,8 +527,8 @@ struct lender {
 };
 
 static struct lender find_lender(struct worker *worker,
-				 const struct port *port,
-				 const uint64_t *tried)
+				 const struct promises *promises,
+				 const struct port *but, const uint64_t *tried)
 {
 	struct lender best = { NULL, 0 };
 
@@ -527,9 +536,8 @@ static struct lender find_lender(struct worker *worker,
 		struct port *other = vswitch_port(worker->vs, i);
 		uint32_t size, least;
 
-		if (!other || other == port || other->kind != PORT_VM ||
-		    other->promises != port->promises ||
-		    tried[i / 64] >> i % 64 & 1)
+		if (!other || other == but || other->kind != PORT_VM ||
+		    other->promises != promises || tried[i / 64] >> i % 64 & 1)
 			continue;
 		size = pool_load(&other->pool.size);
 		least = pool_load(&other->pool.min);
@@ -539,34 +547,69 @@ static struct lender find_lender(struct worker *worker,
 	return best;
 }
 
-static void make_spare(struct worker *worker, struct port *port, uint32_t want)
+/* Down to what it uses, if its pool is larger than @has; twice that else. */
+static uint32_t take_from(struct worker *worker, struct port *from,
+			  uint32_t has, uint32_t want)
 {
-	struct promises *promises = port->promises;
+	struct trimming trim = {
+		.want = want,
+		.reason = POOL_RECLAIM,
+		.times = pool_load(&from->pool.size) > has ? 1 : 2,
+		.quiet = has == UINT32_MAX,
+	};
+
+	trim_out(worker, from, &trim);
+	each_part(worker, from, trim_part, &trim);
+	return trim.got;
+}
+
+/* What a part on @queue (NULL: elsewhere) could be covered with. */
+static bool can_cover(const struct promises *promises,
+		      const struct queue *queue, uint32_t n)
+{
+	int64_t has = promises_spare(promises);
+
+	if (queue)
+		has += queue->granted - queue->target;
+	return has >= n;
+}
+
+/* For the pool of @port, or none (NULL). Returns how many they gave. */
+static uint32_t take_from_others(struct worker *worker,
+				 struct promises *promises,
+				 const struct port *port,
+				 const struct queue *queue, uint32_t want)
+{
+	const uint32_t has = port ? pool_load(&port->pool.size) : UINT32_MAX;
 	uint64_t tried[PKT_MAX_PORTS / 64] = { 0 };
 	struct lender lender;
 	uint32_t got = 0;
 
-	if (worker->round < worker->lend_round)
-		return;
 	/* Some more at a time: whoever is in need goes on to be. */
 	want = max_u32(want, LEND_BATCHES * batch_of(worker));
-	while (promises_spare(promises) < want &&
-	       (lender = find_lender(worker, port, tried)).port) {
-		struct port *from = lender.port;
-		struct trimming trim = {
-			.want = want,
-			.reason = POOL_RECLAIM,
-			.times = pool_load(&from->pool.size) >
-						 pool_load(&port->pool.size) ?
-					 1 :
-					 2,
-		};
-
-		tried[from->slot / 64] |= 1ull << from->slot % 64;
-		trim_out(worker, from, &trim);
-		each_part(worker, from, trim_part, &trim);
-		got += trim.got;
+	for (uint32_t i = 0; i < LENDERS; i++) {
+		if (can_cover(promises, queue, want))
+			break;
+		lender = find_lender(worker, promises, port, tried);
+		if (!lender.port)
+			break;
+		tried[lender.port->slot / 64] |= 1ull << lender.port->slot % 64;
+		got += take_from(worker, lender.port, has, want);
 	}
+	return got;
+}
+
+static void ask_others(struct worker *worker, struct port *port,
+		       const struct queue *queue, uint32_t want)
+{
 	/* It takes a look at all VMs: not again at once if nobody has any. */
-	worker->lend_round = worker->round + (got ? 0 : LEND_PAUSE);
+	if (worker->round >= worker->lend_round &&
+	    !take_from_others(worker, port->promises, port, queue, want))
+		worker->lend_round = worker->round + BREATHE_PAUSE;
+}
+
+uint32_t breathe_take_idle(struct worker *worker, const struct queue *queue,
+			   uint32_t want)
+{
+	return take_from_others(worker, queue->promises, NULL, queue, want);
 }

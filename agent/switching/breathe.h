@@ -53,4 +53,14 @@ void breathe_set(struct worker *worker, struct port *port,
 uint32_t breathe_trim(struct worker *worker, struct port *port, uint32_t want,
 		      enum pool_reason reason);
 
+/* Has pools give what they do not use and this worker can take, until @want
+ * frames can be promised to @queue. Returns how many they gave. To look again at
+ * once is not worth it when nobody had any. */
+uint32_t breathe_take_idle(struct worker *worker, const struct queue *queue,
+			   uint32_t want);
+#define BREATHE_PAUSE	8	/* rounds without doing so */
+
+/* Rounds without a packet after which a burst is over. */
+#define BREATHE_QUIET	16
+
 #endif

@@ -437,6 +437,7 @@ uint32_t forward_share(struct worker *worker, struct share *share)
 	queue_release(share->queue, share, n);
 	if (share->to)
 		queue_publish(share->queue, share);
+	share->counts->seen_round = worker->round;
 	count_add(&share->n_packets, n);
 	count_add(&share->queue->n_rx, n);
 	return n;

@@ -14,6 +14,7 @@
 #include "switching/forward.h"
 #include "switching/guest.h"
 #include "switching/output.h"
+#include "switching/slack.h"
 #include "switching/worker.h"
 
 /* How long to sleep when a device did not take all, a port had no room, or the
@@ -29,7 +30,8 @@
 static uint32_t serve_queue(struct worker *worker, struct queue *queue)
 {
 	struct arena *arena = &worker->vs->arena;
-	uint32_t work = queue_reap(queue, arena, &worker->cache);
+	uint32_t n_reaped = queue_reap(queue, arena, &worker->cache);
+	uint32_t n_read = 0, work;
 
 	for (uint32_t i = 0; i < queue->n_shares; i++) {
 		uint32_t n = forward_share(worker, queue->shares[i]);
@@ -37,9 +39,12 @@ static uint32_t serve_queue(struct worker *worker, struct queue *queue)
 		if (n) {
 			count_add(&worker->stats.batches, 1);
 			count_add(&worker->stats.packets, n);
-			work += n;
+			n_read += n;
 		}
 	}
+	work = n_reaped + n_read;
+	if (queue->slack)
+		slack_look(worker, queue, n_read);
 	if (__builtin_expect(queue->suspended, 0))
 		return work;
 	work += output_drain(worker, queue);
@@ -653,6 +658,31 @@ uint32_t worker_trim_pool(struct worker *worker, struct port *port,
 
 	worker_call(worker, trim_pool, &call);
 	return call.got;
+}
+
+static void set_slack(struct worker *worker, void *arg)
+{
+	(void)worker;
+	slack_set(arg);
+}
+
+void worker_set_slack(struct worker *worker, struct queue *queue)
+{
+	worker_call(worker, set_slack, queue);
+}
+
+static void call_in(struct worker *worker, void *arg)
+{
+	const struct pool_call *call = arg;
+
+	slack_call_in(worker, &worker->vs->promises, call->want);
+}
+
+void worker_call_in(struct worker *worker, uint32_t want)
+{
+	struct pool_call call = { .want = want };
+
+	worker_call(worker, call_in, &call);
 }
 
 void worker_report_broken(struct worker *worker)

@@ -178,6 +178,10 @@ void worker_set_pool(struct worker *worker, struct port *port,
 uint32_t worker_trim_pool(struct worker *worker, struct port *port,
 			  uint32_t want, enum pool_reason reason);
 
+/* control: slack_set(), and slack_call_in() of the shared memory. */
+void worker_set_slack(struct worker *worker, struct queue *queue);
+void worker_call_in(struct worker *worker, uint32_t want);
+
 /* control: has the worker serve a guest's queue pair, whose rings are off, or
  * no longer. 0 or -ENOMEM. */
 int worker_add_pair(struct worker *worker, struct vhost_pair *pair);

@@ -18,6 +18,7 @@
 #include "ports/queue.h"
 #include "switching/forward.h"
 #include "switching/output.h"
+#include "switching/slack.h"
 #include "unit.h"
 
 #ifndef RIG_RING
@@ -480,10 +481,12 @@ static inline void rig_round(struct rig *rig, uint32_t index)
 	worker->round++;
 	for (uint32_t i = 0; i < worker->n_queues; i++) {
 		struct queue *queue = worker->queues[i];
+		uint32_t n = 0;
 
 		queue_reap(queue, &rig->vs.arena, &worker->cache);
 		for (uint32_t s = 0; s < queue->n_shares; s++)
-			forward_share(worker, queue->shares[s]);
+			n += forward_share(worker, queue->shares[s]);
+		slack_look(worker, queue, n);
 		if (queue->suspended)
 			continue;
 		output_drain(worker, queue);
@@ -576,7 +579,7 @@ static inline void rig_assert_promises(const struct rig *rig)
 
 	for (uint32_t i = 0; i < rig->n_queues; i++) {
 		const struct queue *queue = &rig->queues[i]->queue;
-		uint32_t target = queue->base;
+		uint32_t target = queue->base + queue->loan;
 
 		for (uint32_t s = 0; s < queue->n_shares; s++)
 			target += queue->shares[s]->limit;

@@ -3,8 +3,8 @@
  * Many pools on several workers at random: each worker is a thread that plays
  * the kernel for its own queues (packets arrive as far as the credit allows, the
  * guests take some) and does what a worker does; the control thread asks for
- * sizes, takes frames back, moves caps, and has VMs come and go, all through the
- * workers' own threads. Whenever it has them all stand still, every frame has
+ * sizes, takes frames back, moves caps, lends what is spare, and has VMs come and
+ * go, all through the workers' own threads. Whenever it has them all stand still, every frame has
  * one owner, the promises are all frames, and each pool is the sum of its parts.
  *
  *	wan: one queue a worker ── a share of each VM on each of them
@@ -209,6 +209,20 @@ static void nothing(struct worker *worker, void *arg)
 {
 	(void)worker;
 	(void)arg;
+}
+
+static void set_loan(struct worker *worker, void *arg)
+{
+	struct net *net = arg;
+
+	slack_set(&net->wan_rq[worker->index]->queue);
+}
+
+static void call_in(struct worker *worker, void *arg)
+{
+	struct net *net = arg;
+
+	slack_call_in(worker, &net->rig->vs.promises, SPARE / 8);
 }
 
 struct request {
@@ -475,7 +489,13 @@ static void control(struct net *net, uint64_t *seed)
 		.want = unit_below(seed, 300),
 	};
 
-	switch (unit_below(seed, 6)) {
+	switch (unit_below(seed, 8)) {
+	case 6:
+		call(net, unit_below(seed, N_WORKERS), set_loan, net);
+		return;
+	case 7:
+		call(net, unit_below(seed, N_WORKERS), call_in, net);
+		return;
 	case 0:
 		if (vm->port->up)
 			detach(net, slot);
@@ -539,8 +559,11 @@ static void net_init(struct net *net)
 	net->wan = rig_port(rig, WAN, PORT_UPLINK, 0, 0);
 	for (uint32_t i = 1; i < N_WORKERS; i++)
 		rig_queue(rig, net->wan, i);
-	for (uint32_t i = 0; i < N_WORKERS; i++)
+	for (uint32_t i = 0; i < N_WORKERS; i++) {
 		net->wan_rq[i] = rig->queues[i];
+		net->wan_rq[i]->queue.loan_max = SPARE / 4;
+	}
+	rig->vs.promises.n_borrowers = N_WORKERS;
 	fdb_set(rig->vs.fdb, &key, WAN, FDB_F_STATIC, 0);
 	rig->base = least.tx_per_queue;
 	rig->out = least.out;

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Spare frames as slack: see slack.h. */
+#include "switching/breathe.h"
+#include "switching/slack.h"
+
+static uint32_t batch_of(const struct queue *queue)
+{
+	return pool_load(&queue->promises->batch);
+}
+
+static void set(uint32_t *value, uint32_t to)
+{
+	__atomic_store_n(value, to, __ATOMIC_RELAXED);
+}
+
+static bool may_borrow(const struct queue *queue)
+{
+	return queue->loan_max && !queue->owner;
+}
+
+/* What bursts need. */
+static uint32_t needed(const struct queue *queue)
+{
+	uint32_t need = max_u32(pool_load(&queue->run_peak),
+				pool_load(&queue->run_last));
+
+	return need - min_u32(need, pool_load(&queue->base) / 2);
+}
+
+/* Its share of what nobody needs. */
+static uint32_t idle_share(const struct queue *queue)
+{
+	int64_t spare = promises_spare(queue->promises);
+	uint32_t n = pool_load(&queue->promises->n_borrowers);
+
+	if (!n || spare < 0)
+		return 0;
+	/* As if all had been lent as much. */
+	spare = (spare + (int64_t)n * pool_load(&queue->loan)) / 2 / n;
+	return spare > queue->loan_max ? queue->loan_max : (uint32_t)spare;
+}
+
+uint32_t slack_wanted(const struct queue *queue)
+{
+	uint32_t want;
+
+	if (!may_borrow(queue))
+		return 0;
+	want = max_u32(idle_share(queue), needed(queue));
+	want = min_u32(want, queue->loan_max);
+	return want - want % batch_of(queue);
+}
+
+/* Up to @want more. Returns how many. */
+static uint32_t borrow(struct queue *queue, uint32_t want)
+{
+	uint32_t got = queue_cover(queue, queue->promises, want, false);
+
+	if (got)
+		queue_set_loan(queue, queue->loan + got);
+	return got;
+}
+
+void slack_set(struct queue *queue)
+{
+	uint32_t want = slack_wanted(queue);
+
+	if (want > queue->loan) {
+		borrow(queue, want - queue->loan);
+	} else if (want < queue->loan) {
+		queue_set_loan(queue, want);
+		queue_settle(queue, queue->promises);
+	}
+}
+
+void slack_look(struct worker *worker, struct queue *queue, uint32_t n)
+{
+	uint32_t want;
+
+	if (worker->round - queue->run_round > BREATHE_QUIET)
+		queue->run = 0;
+	if (n)
+		queue->run_round = worker->round;
+	queue->run += n;
+	if (queue->run > queue->run_peak)
+		set(&queue->run_peak, min_u32(queue->run, SLACK_LOAN_MAX));
+	if (worker->round < queue->borrow_round || !may_borrow(queue) ||
+	    queue->loan >= needed(queue))
+		return;
+	want = slack_wanted(queue);
+	if (want <= queue->loan)
+		return;
+	want -= queue->loan;
+	want -= borrow(queue, want);
+	if (want && breathe_take_idle(worker, queue, want))
+		want -= borrow(queue, want);
+	/* It takes a look at all VMs: not again at once if nobody has any. */
+	if (want)
+		queue->borrow_round = worker->round + BREATHE_PAUSE;
+}
+
+void slack_window(struct worker *worker, struct queue *queue)
+{
+	if (!queue->loan_max)
+		return;
+	set(&queue->run_last, queue->run_peak);
+	set(&queue->run_peak, min_u32(queue->run, SLACK_LOAN_MAX));
+	/* Until none is said to be needed that is not. */
+	if (needed(queue))
+		worker->breathing = true;
+}
+
+uint32_t slack_convert(struct queue *queue, uint32_t n)
+{
+	n = min_u32(n, queue->loan);
+	if (n)
+		queue_set_loan(queue, queue->loan - n);
+	return n;
+}
+
+void slack_call_in(struct worker *worker, struct promises *promises,
+		   uint32_t want)
+{
+	for (uint32_t i = 0; i < worker->n_queues; i++) {
+		struct queue *queue = worker->queues[i];
+		int64_t missing = want - promises_spare(promises);
+
+		if (missing <= 0)
+			return;
+		if (!queue->loan || queue->promises != promises)
+			continue;
+		slack_convert(queue, missing > UINT32_MAX ? UINT32_MAX :
+							     (uint32_t)missing);
+		queue_settle(queue, promises);
+	}
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Spare frames lent to an uplink's queue (switching/slack.c). */
+#include "breathe_rig.h"
+
+#define LOAN_MAX 512
+
+/* As the control thread's beat. */
+static void beat(struct net *net)
+{
+	struct queue *queue = net->port[WAN]->queues[0];
+
+	if (slack_wanted(queue) != queue->loan)
+		slack_set(queue);
+	check(net);
+}
+
+static struct queue *net_lend(struct net *net, uint32_t spare)
+{
+	struct queue *queue;
+
+	net_init(net, 4096);
+	queue = net->port[WAN]->queues[0];
+	/* The rest is somebody else's. */
+	net->rig->reserve += promises_spare(&net->rig->vs.promises) - spare;
+	net->rig->vs.promises.spare = spare;
+	net->rig->vs.promises.n_borrowers = 1;
+	queue->loan_max = LOAN_MAX;
+	check(net);
+	return queue;
+}
+
+static int64_t spare_of(const struct net *net)
+{
+	return promises_spare(&net->rig->vs.promises);
+}
+
+/* Half of what is spare, in whole batches, up to the maximum; and all of it
+ * slack for who may grow. */
+static void test_idle_share(void **state)
+{
+	struct net net;
+	struct queue *queue = net_lend(&net, 400);
+
+	(void)state;
+	assert_int_equal(slack_wanted(queue), 192);
+	beat(&net);
+	assert_int_equal(queue->loan, 192);
+	assert_int_equal(spare_of(&net), 208);
+	/* It counts what it has as if it were spare. */
+	beat(&net);
+	assert_int_equal(queue->loan, 192);
+	rounds(&net);
+	assert_int_equal(queue->outstanding, queue->target);
+	net.port[VM1]->up = false;
+	assert_int_equal(to_vm(&net, VM1, 400), RX + 40 + 192);
+	net.port[VM1]->up = true;
+	net_done(&net);
+}
+
+static void test_shares_and_limits(void **state)
+{
+	struct net net;
+	struct queue *queue = net_lend(&net, 2000);
+	struct promises *promises = &net.rig->vs.promises;
+
+	(void)state;
+	assert_int_equal(slack_wanted(queue), LOAN_MAX);
+	promises->n_borrowers = 4;
+	assert_int_equal(slack_wanted(queue), 192);
+	beat(&net);
+	assert_int_equal(queue->loan, 192);
+	/* Under pressure, or when a minimum is not covered: nothing. */
+	promises->n_borrowers = 0;
+	assert_int_equal(slack_wanted(queue), 0);
+	beat(&net);
+	assert_int_equal(queue->loan, 0);
+	promises->n_borrowers = 1;
+	queue->loan_max = 0;
+	assert_int_equal(slack_wanted(queue), 0);
+	net_done(&net);
+}
+
+/* What is called in and still posted is spare when packets have come in it. */
+static void test_call_in(void **state)
+{
+	struct net net;
+	struct queue *queue = net_lend(&net, 400);
+	struct worker *worker = worker_of(&net, WAN);
+
+	(void)state;
+	beat(&net);
+	rounds(&net);
+	slack_call_in(worker, queue->promises, 208);
+	assert_int_equal(queue->loan, 192);
+	slack_call_in(worker, queue->promises, 300);
+	assert_int_equal(queue->loan, 100);
+	assert_int_equal(spare_of(&net), 208);
+	check(&net);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(to_vm(&net, VM2, 4), 4);
+		rounds(&net);
+		drain(&net);
+	}
+	assert_int_equal(spare_of(&net), 208 + 80);
+	net_done(&net);
+}
+
+/* A part that grows on the queue when nothing is spare gets the loan's frames
+ * as they are. */
+static void test_convert(void **state)
+{
+	struct net net;
+	struct queue *queue = net_lend(&net, 400);
+	struct promises *promises = &net.rig->vs.promises;
+
+	(void)state;
+	beat(&net);
+	rounds(&net);
+	promises->n_borrowers = 0; /* no beat of ours */
+	net.rig->reserve += 208;
+	promises->spare = 0;
+	net.port[VM1]->up = false;
+	assert_int_equal(to_vm(&net, VM1, 100), 100);
+	rig_round(net.rig, 0);
+	check(&net);
+	/* 2 * 100 - 16, in batches */
+	assert_int_equal(limit(&net, VM1), RX + 192);
+	assert_int_equal(queue->loan, 0);
+	assert_int_equal(queue->over, 0);
+	net.port[VM1]->up = true;
+	net_done(&net);
+}
+
+/* What one VM's burst needed is there for the next one's, and is taken from who
+ * had it and does not use it any more. */
+static void test_bursts(void **state)
+{
+	struct net net;
+	struct queue *queue = net_lend(&net, 480);
+	struct worker *worker = worker_of(&net, WAN);
+
+	(void)state;
+	net.rig->vs.promises.n_borrowers = 0; /* only what bursts need */
+	assert_int_equal(to_vm(&net, VM1, 56), 56);
+	rig_round(net.rig, 0);
+	check(&net);
+	assert_true(limit(&net, VM1) > 56);
+	/* 56, less what the base gives, in whole batches: none yet */
+	assert_int_equal(queue->loan, 0);
+	assert_int_equal(to_vm(&net, VM1, 144), 144);
+	for (int i = 0; i < 8; i++) {
+		rounds(&net);
+		drain(&net);
+	}
+	assert_int_equal(queue->run_peak, 200);
+	/* 200 - 40 = 160 */
+	assert_int_equal(queue->loan, 128);
+	/* VM1 has the rest of what was spare; not when its burst is over. */
+	assert_true(net.port[VM1]->pool.size > MIN);
+	queue->run_peak = 500;
+	for (uint32_t i = 0; i < BREATHE_QUIET + 2 * BREATHE_PAUSE; i++)
+		rig_round(net.rig, 0);
+	check(&net);
+	assert_true(limit(&net, VM1) < RX + 192);
+	assert_int_equal(queue->loan, 448);
+	/* The need is forgotten with the windows; a beat calls the loan in. */
+	window(&net);
+	assert_true(worker->breathing);
+	window(&net);
+	window(&net);
+	assert_int_equal(slack_wanted(queue), 0);
+	beat(&net);
+	assert_int_equal(queue->loan, 0);
+	net_done(&net);
+}
+
+/* A queue that is one VM's is lent nothing. */
+static void test_owned(void **state)
+{
+	struct net net;
+	struct queue *queue = net_lend(&net, 400);
+	struct share *share = &net.share[VM1]->share;
+
+	(void)state;
+	beat(&net);
+	assert_int_equal(queue->loan, 192);
+	queue_set_owner(queue, share, net.port[VM1], 0, queue->promises);
+	assert_int_equal(queue->loan, 0);
+	assert_int_equal(slack_wanted(queue), 0);
+	queue_set_owner(queue, share, NULL, POSTED * 2, queue->promises);
+	assert_true(slack_wanted(queue) > 0);
+	rounds(&net);
+	net_done(&net);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_idle_share),
+		cmocka_unit_test(test_shares_and_limits),
+		cmocka_unit_test(test_call_in),
+		cmocka_unit_test(test_convert),
+		cmocka_unit_test(test_bursts),
+		cmocka_unit_test(test_owned),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
