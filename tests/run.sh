@@ -9,9 +9,10 @@
 #	tests/run.sh -l			lists them
 #	CHECK_SLOW=1 tests/run.sh	more of them with the sanitizers
 #
-# One line a test: "ok|FAIL|skip NAME (seconds)", with the end of its log below
-# a FAIL and the reason behind a skip. All logs: build/check/. The last line is
-# "N passed, N failed, N skipped"; the exit status is 1 if any failed.
+# One line a test: "ok|FAIL|skip NAME (seconds)", with what its log says of the
+# failure and the log's end below a FAIL, and the reason behind a skip. All logs:
+# build/check/. The last line is "N passed, N failed, N skipped"; the exit status
+# is 1 if any failed.
 #
 # A test is a command. Exit status 0: passed; 77: skipped, its last line says
 # why; anything else: failed. What needs root is skipped without.
@@ -22,6 +23,10 @@
 TOP=$(cd "$(dirname "$0")/.." && pwd)
 LOGS=$TOP/build/check
 TAIL=40
+# Lines that say why, of tests and of sanitizers. The first ones are shown with
+# what was said just before, unless they are in the log's end.
+REASON='^FAILED|ERROR: |ThreadSanitizer: |runtime error: '
+REASONS=5
 JOBS=$(nproc)
 FUZZ_RUNS=20000
 
@@ -160,6 +165,14 @@ seconds_since() {
 	printf '%d.%d' $((us / 1000000)) $((us / 100000 % 10))
 }
 
+show_end() { # LOG
+	{
+		head -n -$TAIL "$1" | grep -aE -B 2 \
+			--no-group-separator -m $REASONS "$REASON"
+		tail -n $TAIL "$1"
+	} | sed 's/^/     | /'
+}
+
 run() { # NAME
 	local name=$1 log=$LOGS/${1//\//-}.log start took rc=0
 
@@ -194,7 +207,7 @@ run() { # NAME
 		[ $rc = 124 ] &&
 			echo "stopped after ${limit[$name]} seconds" >> "$log"
 		say FAIL "$name" "$took"
-		tail -n $TAIL "$log" | sed 's/^/     | /'
+		show_end "$log"
 		;;
 	esac
 }
@@ -241,7 +254,7 @@ if [ "$(id -u)" = 0 ]; then
 	if [ -x "$TOP/tests/deps.sh" ] &&
 		! "$TOP/tests/deps.sh" check > "$LOGS/deps.log" 2>&1; then
 		echo "cannot install what the tests need:"
-		tail -n $TAIL "$LOGS/deps.log" | sed 's/^/     | /'
+		show_end "$LOGS/deps.log"
 	fi
 	"$TOP/tests/check/host" record "$LOGS/host.before"
 fi
