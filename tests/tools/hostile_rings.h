@@ -278,9 +278,11 @@ static void attack_two_regions(struct hostile *h, const struct row *row)
 	sent_all_the_same(h, 200);
 }
 
-/* Buffers that lie in the rings themselves. */
+/* Buffers that lie in the rings themselves. We do not look at what is used from
+ * then on: that may be written over. */
 static void attack_own_ring(struct hostile *h, const struct row *row)
 {
+	struct front_buf frame = { h->scratch_gpa, scratch_frame(h, 1514) };
 	struct front_ring *ring = rx_ring(h);
 	struct front_buf bufs[] = {
 		{ front_gpa(&h->front, ring->desc), 16 * ring->num },
@@ -291,7 +293,8 @@ static void attack_own_ring(struct hostile *h, const struct row *row)
 
 	front_ring_add(ring, &bufs[row->a], 0, 1);
 	front_ring_kick_always(ring);
-	provoke(h, 4, 1514);
+	for (uint32_t i = 0; i < 4; i++)
+		send_chain(h, &frame, 1, false);
 }
 
 /* The back-end's own index. */
