@@ -389,11 +389,18 @@ static void say_other_file(struct hostile *h, const struct row *row)
 	close(fd);
 }
 
-/* It shrinks while everything is in use, grows, and shrinks again. Not to be
- * touched here from then on. */
+static void resize(const struct front_region *region, uint64_t size)
+{
+	require(!ftruncate(region->fd, (off_t)size), "ftruncate: %s",
+		strerror(errno));
+}
+
+/* It shrinks to a bytes while everything is in use, and with b grows, shrinks
+ * again, and so on: then it depends on when they are looked at whether the rings
+ * are gone, or zero. Not to be touched here from then on. */
 static void shrink(struct hostile *h, const struct row *row)
 {
-	const struct front_region *region = &h->front.regions[row->b];
+	const struct front_region *region = &h->front.regions[0];
 	uint64_t one = 1;
 	uint8_t frame[1514];
 
@@ -402,13 +409,13 @@ static void shrink(struct hostile *h, const struct row *row)
 		send_frame(h, NULL, frame, sizeof(frame));
 	}
 	while (!front_is_gone(&h->front)) {
-		require(!ftruncate(region->fd, (off_t)row->a), "ftruncate: %s",
-			strerror(errno));
+		resize(region, row->a);
 		if (write(tx_ring(h)->kick_fd, &one, sizeof(one)) < 0)
 			require(errno == EAGAIN, "kick: %s", strerror(errno));
 		sleep_until_ns(now_ns() + 1000000);
-		require(!ftruncate(region->fd, (off_t)region->size),
-			"ftruncate: %s", strerror(errno));
+		if (!row->b)
+			continue;
+		resize(region, region->size);
 		sleep_until_ns(now_ns() + 1000000);
 	}
 }
@@ -644,6 +651,7 @@ static const struct row message_rows[] = {
 	{ "memory-is-other", NULL, ANY, NULL, say_other_file, 0, FILE_MEMORY, 0 },
 	{ "memory-shrinks", NULL, REFUSED, SHRUNK, shrink, 0, 0, 0 },
 	{ "memory-shrinks-by-half", NULL, REFUSED, SHRUNK, shrink, 0, 4096, 0 },
+	{ "memory-shrinks-and-grows", NULL, REFUSED, "", shrink, 0, 0, 1 },
 
 	{ "log-not-negotiated", NULL, REFUSED, "LOG_SHMFD has not been negotiated", say_log_at_0, 0, 4096, 4096 },
 	{ "log-too-small", "CVE-2020-10722", REFUSED, "do not cover", say_log_at_0, LOG, 4096, 8 },
