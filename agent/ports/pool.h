@@ -87,7 +87,8 @@ struct promises {
 	int64_t spare CACHE_ALIGNED;	/* A */
 	uint32_t wanted;	/* A: slot of a VM that did not get what it
 				 * asked for; 0: none */
-	uint32_t n_borrowers;	/* C, A: queues that spare frames are lent to */
+	uint32_t n_borrowers;	/* C, A: queues that spare frames are lent to;
+				 * 0: none are lent */
 	uint32_t batch;		/* C, A: frames moved at a time */
 	uint64_t window_ns;	/* C, A: that a pool's need is looked at over */
 };

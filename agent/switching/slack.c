@@ -27,26 +27,18 @@ static uint32_t needed(const struct queue *queue)
 	return need - min_u32(need, pool_load(&queue->base) / 2);
 }
 
-/* Its share of what nobody needs. */
-static uint32_t idle_share(const struct queue *queue)
-{
-	int64_t spare = promises_spare(queue->promises);
-	uint32_t n = pool_load(&queue->promises->n_borrowers);
-
-	if (!n || spare < 0)
-		return 0;
-	/* As if all had been lent as much. */
-	spare = (spare + (int64_t)n * pool_load(&queue->loan)) / 2 / n;
-	return spare > queue->loan_max ? queue->loan_max : (uint32_t)spare;
-}
-
 uint32_t slack_wanted(const struct queue *queue)
 {
-	uint32_t want;
+	int64_t spare = promises_spare(queue->promises), share;
+	uint32_t n = pool_load(&queue->promises->n_borrowers), want;
 
-	if (!may_borrow(queue))
+	/* While a minimum is not covered nothing is slack. */
+	if (!may_borrow(queue) || !n || spare < 0)
 		return 0;
-	want = max_u32(idle_share(queue), needed(queue));
+	/* As if all had been lent as much. */
+	share = (spare + (int64_t)n * pool_load(&queue->loan)) / 2 / n;
+	want = share > queue->loan_max ? queue->loan_max : (uint32_t)share;
+	want = max_u32(want, needed(queue));
 	want = min_u32(want, queue->loan_max);
 	return want - want % batch_of(queue);
 }

@@ -69,7 +69,12 @@ static void test_shares_and_limits(void **state)
 	assert_int_equal(slack_wanted(queue), 192);
 	beat(&net);
 	assert_int_equal(queue->loan, 192);
-	/* Under pressure, or when a minimum is not covered: nothing. */
+	/* When a minimum is not covered, or under pressure: nothing. */
+	queue->run_peak = 400;
+	promises->spare -= 4000;
+	assert_int_equal(slack_wanted(queue), 0);
+	promises->spare += 4000;
+	assert_int_equal(slack_wanted(queue), 320);
 	promises->n_borrowers = 0;
 	assert_int_equal(slack_wanted(queue), 0);
 	beat(&net);
@@ -140,7 +145,7 @@ static void test_bursts(void **state)
 	struct worker *worker = worker_of(&net, WAN);
 
 	(void)state;
-	net.rig->vs.promises.n_borrowers = 0; /* only what bursts need */
+	net.rig->vs.promises.n_borrowers = 1000; /* only what bursts need */
 	assert_int_equal(to_vm(&net, VM1, 56), 56);
 	rig_round(net.rig, 0);
 	check(&net);
@@ -168,9 +173,11 @@ static void test_bursts(void **state)
 	assert_true(worker->breathing);
 	window(&net);
 	window(&net);
-	assert_int_equal(slack_wanted(queue), 0);
+	net.rig->vs.promises.n_borrowers = 100;
+	/* A hundredth of half of what is spare and lent to a hundred */
+	assert_int_equal(slack_wanted(queue), 448 / 2 / 64 * 64);
 	beat(&net);
-	assert_int_equal(queue->loan, 0);
+	assert_int_equal(queue->loan, 192);
 	net_done(&net);
 }
 
