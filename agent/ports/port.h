@@ -102,6 +102,8 @@ struct queue {
 	uint32_t granted;		/* frames promised to it: see pool.h */
 	uint32_t base;			/* frames posted besides the shares' */
 	uint32_t loan;			/* and of what is spare: see slack.h */
+	uint32_t kept;			/* beyond target, posted, and for
+					 * others: not to be lent */
 	uint32_t over;			/* of all shares, beyond their limits */
 	uint32_t run;			/* packets since the last pause */
 	uint32_t run_peak, run_last;	/* at most, in this window and the last */

@@ -486,6 +486,9 @@ static void trim_part(struct worker *worker, struct share *share,
 	if (trim->quiet && worker->round - share->seen_round < BREATHE_QUIET)
 		return;
 	cut(worker, share, port, n, trim->reason);
+	/* For who asked, not to be lent to this queue instead. */
+	if (!trim->quiet)
+		slack_keep(share->queue, n);
 	trim->got += n;
 }
 

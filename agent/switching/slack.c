@@ -43,11 +43,23 @@ uint32_t slack_wanted(const struct queue *queue)
 	return want - want % batch_of(queue);
 }
 
+void slack_keep(struct queue *queue, uint32_t n)
+{
+	queue->kept = min_u32(queue->kept + n, queue->granted - queue->target);
+}
+
 /* Up to @want more. Returns how many. */
 static uint32_t borrow(struct queue *queue, uint32_t want)
 {
-	uint32_t got = queue_cover(queue, queue->promises, want, false);
+	uint32_t got;
 
+	/* What is missing for a minimum is the first to come. */
+	if (promises_spare(queue->promises) < 0)
+		return 0;
+	/* As much as is left of that. */
+	slack_keep(queue, 0);
+	got = queue_cover(queue, queue->promises, want + queue->kept, false);
+	got -= min_u32(got, queue->kept);
 	if (got)
 		queue_set_loan(queue, queue->loan + got);
 	return got;
@@ -95,6 +107,7 @@ void slack_window(struct worker *worker, struct queue *queue)
 {
 	if (!queue->loan_max)
 		return;
+	slack_keep(queue, 0);
 	set(&queue->run_last, queue->run_peak);
 	set(&queue->run_peak, min_u32(queue->run, SLACK_LOAN_MAX));
 	/* Until none is said to be needed that is not. */
@@ -121,8 +134,9 @@ void slack_call_in(struct worker *worker, struct promises *promises,
 			return;
 		if (!queue->loan || queue->promises != promises)
 			continue;
-		slack_convert(queue, missing > UINT32_MAX ? UINT32_MAX :
-							     (uint32_t)missing);
+		slack_keep(queue, slack_convert(queue, missing > UINT32_MAX ?
+							       UINT32_MAX :
+							       (uint32_t)missing));
 		queue_settle(queue, promises);
 	}
 }

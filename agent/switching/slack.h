@@ -21,7 +21,8 @@
  *
  * A pool that grows when nothing is spare takes what others do not use, then
  * loans. A part on the same queue gets their frames as they are, posted;
- * others get them when packets have come in them.
+ * others get them when packets have come in them; until then they are kept from
+ * being lent to the queue again (queue->kept).
  *
  * All functions: the worker, unless said otherwise.
  */
@@ -47,6 +48,10 @@ void slack_look(struct worker *worker, struct queue *queue, uint32_t n);
 
 /* At the end of a window. */
 void slack_window(struct worker *worker, struct queue *queue);
+
+/* @n frames that are posted on the queue and were promised to it no longer are
+ * for somebody else. */
+void slack_keep(struct queue *queue, uint32_t n);
 
 /* Has up to @n frames of the queue's loan be promised to it for others of its
  * parts: see queue_cover(). Returns how many. */

@@ -200,6 +200,69 @@ static void test_owned(void **state)
 	net_done(&net);
 }
 
+/* Traffic goes on without a pause, so the queue's bursts need all that it may be
+ * lent. What is called in for somebody's minimum comes all the same. */
+static void test_called_in_for_a_minimum(void **state)
+{
+	struct net net;
+	struct queue *queue = net_lend(&net, 600);
+	struct worker *worker = worker_of(&net, WAN);
+
+	(void)state;
+	queue->run = queue->run_peak = 5000;
+	queue->run_round = worker->round;
+	beat(&net);
+	rounds(&net);
+	assert_int_equal(queue->loan, LOAN_MAX);
+	/* A minimum that nothing is spare for. */
+	net.rig->reserve += 200;
+	promises_force(queue->promises, 200);
+	assert_int_equal(spare_of(&net), 600 - LOAN_MAX - 200);
+	for (int i = 0; i < 40; i++) {
+		/* cover_minimums() */
+		if (spare_of(&net) < 0)
+			slack_call_in(worker, queue->promises, 0);
+		assert_int_equal(to_vm(&net, VM2, 8), 8);
+		rounds(&net);
+		drain(&net);
+	}
+	assert_true(spare_of(&net) >= 0);
+	net_done(&net);
+}
+
+/* So does what a pool asks for that cannot have it on this queue: VM1's worker
+ * has no loans to call in. */
+static void test_called_in_for_another_pool(void **state)
+{
+	struct net net;
+	struct queue *queue = net_lend(&net, LOAN_MAX);
+	struct promises *promises = queue->promises;
+	uint32_t had;
+
+	(void)state;
+	queue->run = queue->run_peak = 5000;
+	queue->run_round = worker_of(&net, WAN)->round;
+	beat(&net);
+	rounds(&net);
+	assert_int_equal(spare_of(&net), 0);
+	had = base(&net, VM1);
+	for (int i = 0; i < 60 && base(&net, VM1) == had; i++) {
+		from_vm(&net, VM1, had);
+		/* serve_wanted(), at the next beat */
+		if (__atomic_exchange_n(&promises->wanted, 0,
+					__ATOMIC_ACQUIRE)) {
+			slack_call_in(worker_of(&net, WAN), promises, 64);
+			if (spare_of(&net) <= 0)
+				promises->wanted = VM1;
+		}
+		assert_int_equal(to_vm(&net, VM2, 8), 8);
+		rounds(&net);
+		drain(&net);
+	}
+	assert_true(base(&net, VM1) > had);
+	net_done(&net);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -209,6 +272,8 @@ int main(void)
 		cmocka_unit_test(test_convert),
 		cmocka_unit_test(test_bursts),
 		cmocka_unit_test(test_owned),
+		cmocka_unit_test(test_called_in_for_a_minimum),
+		cmocka_unit_test(test_called_in_for_another_pool),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
