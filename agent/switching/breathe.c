@@ -464,14 +464,21 @@ struct trimming {
 	uint32_t want, got;
 	enum pool_reason reason;
 	uint32_t times;		/* what is used is left so many times over */
-	bool quiet;		/* only what had no packet of late */
+	bool quiet;		/* only what had no packet of late, and nobody
+				 * has asked for */
 };
+
+static const struct pool_parts *kept_parts(const struct port *port,
+					   const struct trimming *trim)
+{
+	return trim->quiet ? &port->pool.floor : &port->pool.least;
+}
 
 static uint32_t trim_part_by(const struct share *share, const struct port *port,
 			     const struct trimming *trim)
 {
 	uint32_t bound = bound_of(share->queue, share, port);
-	uint32_t keep = floor_of(share->queue, port, &port->pool.least);
+	uint32_t keep = floor_of(share->queue, port, kept_parts(port, trim));
 
 	keep = max_u32(keep, trim->times * in_use(share));
 	return bound > keep ? min_u32(bound - keep, trim->want - trim->got) : 0;
@@ -496,7 +503,7 @@ static void trim_out(struct worker *worker, struct port *port,
 		     struct trimming *trim)
 {
 	uint32_t max = pool_load(&port->out_max);
-	uint32_t keep = max_u32(pool_load(&port->pool.least.out),
+	uint32_t keep = max_u32(pool_load(&kept_parts(port, trim)->out),
 				trim->times * out_used(worker, port));
 
 	if (max > keep)

@@ -263,6 +263,30 @@ static void test_called_in_for_another_pool(void **state)
 	net_done(&net);
 }
 
+/* What a pool was asked to hold it keeps: nobody goes without. */
+static void test_asked(void **state)
+{
+	struct net net;
+	struct queue *queue = net_lend(&net, 480);
+	const struct pool_parts parts = { .rx_per_queue = RX + 400,
+					  .tx_per_queue = POSTED,
+					  .out = OUT };
+
+	(void)state;
+	net.rig->vs.promises.n_borrowers = 0;
+	/* pools_resize() */
+	net.port[VM1]->pool.floor = parts;
+	set_pool(&net, &parts);
+	assert_int_equal(limit(&net, VM1), RX + 400);
+	queue->run_peak = 500;
+	for (uint32_t i = 0; i < BREATHE_QUIET + 2 * BREATHE_PAUSE; i++)
+		rig_round(net.rig, 0);
+	check(&net);
+	assert_int_equal(limit(&net, VM1), RX + 400);
+	assert_int_equal(queue->loan, 480 - 400);
+	net_done(&net);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +298,7 @@ int main(void)
 		cmocka_unit_test(test_owned),
 		cmocka_unit_test(test_called_in_for_a_minimum),
 		cmocka_unit_test(test_called_in_for_another_pool),
+		cmocka_unit_test(test_asked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
