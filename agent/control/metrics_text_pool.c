@@ -16,7 +16,7 @@ static void put_places(FILE *out, const struct snapshot *snap)
 
 	metrics_text_family(
 		out, "memory_frames", "gauge",
-		"Packet buffers by where they are: host (free), caches (workers' own), slack (lent to uplinks' queues until somebody needs them), queues (else posted, or received), out (being sent).");
+		"Packet buffers by where they are: host (free), caches (workers' own), queues (posted or received), out (being sent).");
 	fprintf(out,
 		"pktagent_memory_frames{place=\"host\"} %u\n"
 		"pktagent_memory_frames{place=\"caches\"} %u\n"
@@ -38,7 +38,7 @@ static void put_promises(FILE *out, const struct pools_account *promises)
 {
 	metrics_text_family(
 		out, "memory_promised_frames", "gauge",
-		"Packet buffers by what they are promised for: queues (posted or received), out (being sent), minimums (of pools that do not use theirs), reserve (the agent itself).");
+		"Packet buffers by what they are promised for: slack (lent to uplinks' queues until somebody needs them), queues (else posted, or received), out (being sent), minimums (of pools that do not use theirs), reserve (the agent itself).");
 	fprintf(out,
 		"pktagent_memory_promised_frames{to=\"slack\"} %u\n"
 		"pktagent_memory_promised_frames{to=\"queues\"} %u\n"
