@@ -31,13 +31,16 @@ struct pass {
 	struct rebind_report *report;
 	uint32_t n_frames; /* that the queues are to have */
 	bool narrow;	   /* there are more as yet */
+	bool back;	   /* to what was: a queue that cannot is down */
+	char why[128];	   /* it has not come to its end */
 };
 
 /* Queues of one port that are closed at the same time. */
 struct set {
 	struct port *port;
 	struct queue *queues[PKT_MAX_QUEUES];
-	uint64_t begin_ns[PKT_MAX_QUEUES];
+	struct queue_sockets *sockets[PKT_MAX_QUEUES]; /* owned: the next */
+	uint64_t begin_ns[PKT_MAX_QUEUES];	       /* 0: it goes on */
 	uint32_t n;
 };
 
@@ -76,30 +79,46 @@ static int show_sockets(struct agent *agent, const struct queue *queue)
 	return err;
 }
 
-static void stop(struct agent *agent, struct set *set, struct queue *queue)
+/* All that can be done while the queue is in use. */
+static int prepare(const struct pass *pass, struct set *set,
+		   struct queue *queue)
 {
+	const bool uplink = queue->port->kind == PORT_UPLINK;
+	int err;
+
+	err = queue_prepare(queue, &pass->agent->vs.arena, pass->n_frames,
+			    uplink ? pass->n_frames : 0, &set->sockets[set->n]);
+	if (!err)
+		set->queues[set->n++] = queue;
+	return err;
+}
+
+static int prepare_others(const struct pass *pass, struct set *set)
+{
+	const struct queue *first = set->queues[0];
+	int err = 0;
+
+	for (uint32_t i = 0; i < set->port->n_queues && !err; i++) {
+		struct queue *queue = set->port->queues[i];
+
+		if (queue != first && !queue->umem.region)
+			err = prepare(pass, set, queue);
+	}
+	return err;
+}
+
+static void stop(struct agent *agent, struct set *set, uint32_t index)
+{
+	struct queue *queue = set->queues[index];
 	struct worker *worker = worker_of(agent, queue);
 	const uint64_t begin = now_ns();
 
-	set->queues[set->n] = queue;
-	set->begin_ns[set->n++] = begin;
+	set->begin_ns[index] = begin;
 	hide_sockets(agent, queue);
 	while (worker_suspend_queue(worker, queue) &&
 	       now_ns() - begin < QUIET_WAIT_NS)
 		pause_ns(QUIET_PAUSE_NS);
 	worker_del_queue(worker, queue);
-}
-
-static void stop_others(struct agent *agent, struct set *set)
-{
-	struct queue *first = set->queues[0];
-
-	for (uint32_t i = 0; i < set->port->n_queues; i++) {
-		struct queue *queue = set->port->queues[i];
-
-		if (queue != first && !queue->umem.region)
-			stop(agent, set, queue);
-	}
 }
 
 static void close_sockets(struct pass *pass, struct set *set)
@@ -134,21 +153,33 @@ static void take_back(void *arg)
 	taking->pass->report->n_taken_back += n;
 }
 
-static int open_sockets(struct pass *pass, struct queue *queue)
+static int serve(struct agent *agent, struct queue *queue)
 {
-	struct agent *agent = pass->agent;
-	const bool uplink = queue->port->kind == PORT_UPLINK;
+	int err = worker_add_queue(worker_of(agent, queue), queue);
+
+	return err ? err : show_sockets(agent, queue);
+}
+
+static int open_sockets(struct pass *pass, struct set *set, uint32_t index)
+{
+	struct queue *queue = set->queues[index];
+	struct queue_sockets *sockets = set->sockets[index];
 	int err;
 
+	set->sockets[index] = NULL;
 	__atomic_store_n(&queue->narrow, pass->narrow, __ATOMIC_RELAXED);
-	err = queue_bind(queue, &agent->vs.arena, pass->n_frames,
-			 uplink ? pass->n_frames : 0);
+	err = queue_bind(queue, sockets);
 	if (err)
 		return err;
-	if (uplink)
+	if (queue->port->kind == PORT_UPLINK)
 		queue->base_max = pass->n_frames;
-	err = worker_add_queue(worker_of(agent, queue), queue);
-	return err ? err : show_sockets(agent, queue);
+	return serve(pass->agent, queue);
+}
+
+static void set_done(struct set *set)
+{
+	for (uint32_t i = 0; i < set->n; i++)
+		queue_sockets_free(set->sockets[i]);
 }
 
 static void note(struct rebind_report *report, const struct queue *queue,
@@ -185,49 +216,109 @@ static void take_down(struct pass *pass, const struct queue *queue, bool kept,
 
 /* ---- all queues ---- */
 
+/* What was to take the queues' places could not be made, and none is closed:
+ * they go on as they are. */
+static int refuse(struct pass *pass, struct set *set, const struct queue *queue,
+		  int err)
+{
+	int ret = 0;
+
+	set_done(set);
+	if (pass->back) {
+		take_down(pass, queue, false, err);
+		return 0;
+	}
+	snprintf(pass->why, sizeof(pass->why), "%.24s: queue %u: %s",
+		 queue->port->name, queue->index, strerror(-err));
+	for (uint32_t i = 0; i < set->n && !ret; i++) {
+		if (set->begin_ns[i])
+			ret = serve(pass->agent, set->queues[i]);
+		if (ret)
+			take_down(pass, set->queues[i], false, ret);
+	}
+	return err;
+}
+
 /* The set is the port's queue @index, or all queues it has if frames of that
- * one do not come back. False: there is nothing left to do at the port. */
-static bool rebind_queue(struct pass *pass, struct port *port, uint32_t index)
+ * one do not come back: then there is nothing left to do at the port
+ * (*ret_done), and so if it is down. 0; or a negative errno and pass->why, and
+ * the port is as it was. */
+static int rebind_queue(struct pass *pass, struct port *port, uint32_t index,
+			bool *ret_done)
 {
 	struct agent *agent = pass->agent;
 	struct taking taking = { pass, port };
 	struct set set = { .port = port };
 	bool all;
+	int err;
 
-	stop(agent, &set, port->queues[index]);
+	*ret_done = true;
+	err = prepare(pass, &set, port->queues[index]);
+	if (err)
+		return refuse(pass, &set, port->queues[index], err);
+	stop(agent, &set, 0);
 	all = set.queues[0]->n_out;
 	if (all)
-		stop_others(agent, &set);
+		err = prepare_others(pass, &set);
+	if (err)
+		return refuse(pass, &set, set.queues[0], err);
+	for (uint32_t i = 1; i < set.n; i++)
+		stop(agent, &set, i);
 	close_sockets(pass, &set);
 	queue_wait_for(port, all ? KEPT_WAIT_NS : QUEUE_WAIT_NS);
 	if (all)
 		vswitch_hold(&agent->vs, take_back, &taking);
 	for (uint32_t i = 0; i < set.n; i++) {
-		int err = open_sockets(pass, set.queues[i]);
-
+		err = open_sockets(pass, &set, i);
 		if (err) {
+			set_done(&set);
 			take_down(pass, set.queues[i], all, err);
-			return false;
+			return 0;
 		}
 		note(pass->report, set.queues[i], now_ns() - set.begin_ns[i]);
 	}
 	agent_beat(agent);
-	return !all;
+	*ret_done = all;
+	return 0;
 }
 
-static void rebind_all(struct agent *agent, struct rebind_report *report,
-		       uint32_t n_frames, bool narrow)
+/* All that do not have so many frames already. 0; or a negative errno and
+ * pass->why, and some have. */
+static int rebind_all(struct pass *pass)
 {
-	struct pass pass = { agent, report, n_frames, narrow };
+	struct agent *agent = pass->agent;
+	const uint64_t bytes = arena_addr(&agent->vs.arena, pass->n_frames);
+	int err = 0;
 
-	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
+	for (uint32_t i = 1; i < PKT_MAX_PORTS && !err; i++) {
 		struct port *port = agent->ports[i];
+		bool done = false;
 
-		for (uint32_t q = 0; port && q < port->n_queues; q++)
+		for (uint32_t q = 0;
+		     port && q < port->n_queues && !done && !err; q++)
 			if (!port->queues[q]->umem.region &&
-			    !rebind_queue(&pass, port, q))
-				break;
+			    port->queues[q]->umem.size != bytes)
+				err = rebind_queue(pass, port, q, &done);
 	}
+	return err;
+}
+
+static void rebind_back(struct agent *agent, struct rebind_report *report)
+{
+	struct pass pass = { .agent = agent,
+			     .report = report,
+			     .n_frames = report->from,
+			     .back = true };
+
+	rebind_all(&pass);
+}
+
+static void explain_refusal(const struct pass *pass, char *err, size_t err_size)
+{
+	const struct rebind_report *report = pass->report;
+
+	snprintf(err, err_size, "--size: %u: %s; it stays at %u frames",
+		 report->to, pass->why, report->from);
 }
 
 /* ---- more ---- */
@@ -239,6 +330,9 @@ static int grow(struct agent *agent, struct rebind_report *report, char *err,
 	const struct arena_region *region = &vs->arena.regions[0];
 	const uint32_t n_more = report->to - report->from;
 	const uint64_t bytes = arena_addr(&vs->arena, n_more);
+	struct pass pass = { .agent = agent,
+			     .report = report,
+			     .n_frames = report->to };
 	int ret;
 
 	ret = arena_resize(&vs->arena, report->to);
@@ -255,7 +349,15 @@ static int grow(struct agent *agent, struct rebind_report *report, char *err,
 			 strerror(-ret), report->from);
 		return ret;
 	}
-	rebind_all(agent, report, report->to, false);
+	ret = rebind_all(&pass);
+	if (ret) {
+		explain_refusal(&pass, err, err_size);
+		rebind_back(agent, report);
+		/* Nobody has had any of them. */
+		if (arena_resize(&vs->arena, report->from))
+			log_error("the memory cannot be made smaller again");
+		return ret;
+	}
 	hostpool_grow(&vs->hostpool);
 	promises_give(&vs->promises, n_more);
 	return 0;
@@ -337,13 +439,19 @@ static int shrink(struct agent *agent, struct rebind_report *report, char *err,
 {
 	struct vswitch *vs = &agent->vs;
 	const uint32_t n_less = report->from - report->to;
-	int ret = 0;
+	struct pass pass = { .agent = agent,
+			     .report = report,
+			     .n_frames = report->to,
+			     .narrow = true };
+	int ret;
 
 	promises_force(&vs->promises, n_less);
 	pools_take_back(agent, NULL, 0);
 	withdraw(agent, report->to);
-	rebind_all(agent, report, report->to, true);
-	if (!wait_for_frames(agent, n_less)) {
+	ret = rebind_all(&pass);
+	if (ret) {
+		explain_refusal(&pass, err, err_size);
+	} else if (!wait_for_frames(agent, n_less)) {
 		explain(agent, report, err, err_size);
 		ret = -EBUSY;
 	}
@@ -358,7 +466,7 @@ static int shrink(struct agent *agent, struct rebind_report *report, char *err,
 		return 0;
 	}
 	/* First the queues: then frames of any number may come again. */
-	rebind_all(agent, report, report->from, false);
+	rebind_back(agent, report);
 	hostpool_restore(&vs->hostpool);
 	promises_give(&vs->promises, n_less);
 	return ret;

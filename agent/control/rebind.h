@@ -7,7 +7,12 @@
  * becomes larger or smaller by binding all queues on it anew, one after the
  * other, each where it is (queue_bind()). What is sent by a queue meanwhile
  * waits in its ring; what arrives on it goes the kernel way or is counted as
- * no_agent: that is the outage, some 30 ms. All the rest goes on.
+ * no_agent: that is the outage. All the rest goes on.
+ *
+ * All that can be made before is made before (queue_prepare()). What is left
+ * waits for the kernel: a grace period until no program has a socket any more
+ * (5 to 15 ms), another one for close(), of all sockets together (8 to 16 ms),
+ * and a third with a work item until it lets go of the queue (some 20 ms).
  *
  *	more	arena_resize(); all queues anew; hostpool_grow(); promise them
  *	less	take back what is promised beyond; hostpool_withdraw(), also from
@@ -50,8 +55,9 @@ struct rebind_report {
  * caller gives back with rebind_report_done(); ports whose queues could not be
  * bound are down then, and are tried again as after any failure. Or a negative
  * errno with one line in @err, and the memory as it was: -ERANGE, -ENOSPC (less
- * than the minimums need), -ENOMEM, -EBUSY (somebody holds frames that are to
- * go, and does not read; queues have been bound anew for nothing).
+ * than the minimums need), -ENOMEM and others (a queue's next sockets cannot be
+ * made; those before it have been bound anew for nothing), -EBUSY (somebody holds
+ * frames that are to go, and does not read; all queues have, for nothing).
  */
 int rebind_arena(struct agent *agent, uint64_t frames,
 		 struct rebind_report *ret_report, char *err, size_t err_size);

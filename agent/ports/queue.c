@@ -29,29 +29,6 @@ static void publish_slack(struct queue *queue, uint32_t taken)
 	__atomic_store_n(&queue->slack->end, taken + left, __ATOMIC_RELEASE);
 }
 
-/* Usually 30 ms; the kernel does it in a work item after two grace periods,
- * which take their time on a machine whose cores are all busy with packets. */
-void queue_wait_for(struct port *port, uint64_t ns)
-{
-	port->patient_ns = now_ns() + ns;
-}
-
-static int open_patiently(struct queue *queue, const struct arena *arena,
-			  uint32_t region, const struct umem_sizes *sizes)
-{
-	const struct timespec pause = { .tv_nsec = 5 * NS_PER_MS };
-	int err;
-
-	for (;;) {
-		err = umem_open(&queue->umem, &queue->primary.rx, arena,
-				region, queue->port->ifname, queue->index,
-				sizes, queue->copy);
-		if (err != -EBUSY || now_ns() > queue->port->patient_ns)
-			return err;
-		nanosleep(&pause, NULL);
-	}
-}
-
 int queue_open(const struct arena *arena, struct port *port,
 	       const struct queue_opts *opts, struct queue **ret_queue)
 {
@@ -92,7 +69,10 @@ int queue_open(const struct arena *arena, struct port *port,
 		err = -ENOMEM;
 		goto fail;
 	}
-	err = open_patiently(queue, arena, opts->region, &sizes);
+	err = umem_prepare(&queue->umem, &queue->primary.rx, arena,
+			   opts->region, &sizes);
+	if (!err)
+		err = queue_bind_umem(queue, &queue->umem, &queue->primary.rx);
 	if (err)
 		goto fail;
 	queue->shares[0] = &queue->primary;
@@ -146,23 +126,7 @@ uint32_t queue_reclaim(struct arena *arena, struct frame_cache *cache,
 	return n;
 }
 
-/* ---- binding anew ---- */
-
-static void close_rings(struct queue *queue)
-{
-	for (uint32_t i = 1; i < queue->n_shares; i++)
-		rx_ring_close(&queue->shares[i]->rx);
-	umem_close(&queue->umem, &queue->primary.rx);
-}
-
-void queue_unbind(struct queue *queue, struct arena *arena,
-		  struct frame_cache *cache)
-{
-	close_rings(queue);
-	queue_reclaim(arena, cache, FRAME_QUEUE, queue->id);
-	queue->outstanding = 0;
-	queue->n_unsent = 0;
-}
+/* ---- what is on its way out ---- */
 
 /* Moves what waits in the queue's ring in the ledger. */
 static void move_waiting(struct queue *queue, struct arena *arena,
@@ -194,48 +158,6 @@ uint32_t queue_take_back(struct port *port, uint32_t region,
 		queue->n_out = 0;
 	}
 	return n;
-}
-
-/* All that was handed over has been read, or is lost. */
-static void restart_credit(struct share *share)
-{
-	share->read = __atomic_load_n(&share->credit->handed, __ATOMIC_ACQUIRE);
-	share->handed_seen = share->read;
-	share->n_lost_seen = 0;
-	share->over = 0;
-	share_publish(share);
-}
-
-int queue_bind(struct queue *queue, const struct arena *arena,
-	       uint32_t n_frames, uint32_t fill_max)
-{
-	const struct umem_sizes sizes = {
-		.fill = fill_max ? round_up_pow2(fill_max) :
-				   queue->umem.fill_size,
-		.tx = queue->umem.tx_size,
-		.comp = queue->umem.tx_size * 2,
-		.rx = queue->primary.rx.size,
-		.frames = n_frames,
-	};
-	int err = open_patiently(queue, arena, queue->umem.region, &sizes);
-
-	for (uint32_t i = 1; !err && i < queue->n_shares; i++)
-		err = rx_ring_open(&queue->shares[i]->rx, &queue->umem,
-				   queue->port->ifname, queue->index,
-				   queue->shares[i]->rx.size);
-	if (err) {
-		close_rings(queue);
-		return err;
-	}
-	queue->over = 0;
-	for (uint32_t i = 1; i < queue->n_shares; i++)
-		restart_credit(queue->shares[i]);
-	if (queue->slack) {
-		queue->taken = __atomic_load_n(&queue->slack->handed,
-					       __ATOMIC_ACQUIRE);
-		publish_slack(queue, queue->taken);
-	}
-	return 0;
 }
 
 void queue_keep_stats(struct port *port, const struct rx_ring *rx)

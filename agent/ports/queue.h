@@ -55,16 +55,33 @@ void queue_close(struct queue *queue);
  * so does what waits in queue->in. No worker serves it, and the programs know
  * none of its sockets (datapath_synchronize()).
  *
- * queue_unbind() closes its sockets; what was posted, or received and not read,
+ * queue_prepare() makes the sockets that are to take the place of those that the
+ * queue has, on the first @n_frames of the region (0: all), with a fill ring for
+ * @fill_max frames (0: as it was): all that takes time and memory. It can be
+ * done while the queue is in use, and nothing of it is touched. 0, and
+ * *ret_sockets is the caller's until queue_bind(); or a negative errno.
+ *
+ * queue_unbind() closes the sockets; what was posted, or received and not read,
  * goes to @cache. What was sent and not completed (n_out) is the caller's to
- * take back. queue_bind() opens them again, on the first @n_frames of the
- * region (0: all), with a fill ring for @fill_max frames (0: as it was). 0 or a
- * negative errno: then it is closed still.
+ * take back. queue_bind() binds those that were prepared, @sockets, which it
+ * takes; the queue has the same shares as then. 0 or a negative errno: then the
+ * queue is closed still. What is between is the outage: see control/rebind.h.
  */
+struct queue_sockets;
+int queue_prepare(const struct queue *queue, const struct arena *arena,
+		  uint32_t n_frames, uint32_t fill_max,
+		  struct queue_sockets **ret_sockets);
 void queue_unbind(struct queue *queue, struct arena *arena,
 		  struct frame_cache *cache);
-int queue_bind(struct queue *queue, const struct arena *arena,
-	       uint32_t n_frames, uint32_t fill_max);
+int queue_bind(struct queue *queue, struct queue_sockets *sockets);
+
+/* Closes what queue_bind() has not taken. NULL is allowed. */
+void queue_sockets_free(struct queue_sockets *sockets);
+
+/* Binds what umem_prepare() has made to the place of @queue, for which it waits
+ * as queue_open() does. 0 or a negative errno: then it is as before. */
+int queue_bind_umem(const struct queue *queue, struct umem *umem,
+		    struct rx_ring *primary);
 
 /*
  * Takes back what was sent by @port's queues on @region and not completed,

@@ -86,6 +86,30 @@ refused 0 "--size: 0: must be a number of frames"
 arena $FRAMES
 expect_equal "nothing to do" "0 $FRAMES frames, as before" "$status $answer"
 
+# Room for the request's socket and three more. Those that are to come are made
+# before any is closed: the same sockets are there afterwards.
+limit_for_four() { # PID
+	local fd limit=0 n_free=0
+
+	while [ $n_free -lt 4 ]; do
+		[ -e "/proc/$1/fd/$limit" ] || n_free=$((n_free + 1))
+		limit=$((limit + 1))
+	done
+	echo $limit
+}
+sockets() { ls -l "/proc/$LAB_AGENT_PID/fd" | grep -o 'socket:.*' | sort; }
+limits=$(prlimit --pid "$LAB_AGENT_PID" --nofile -o SOFT,HARD --noheadings)
+before=$(sockets)
+for size in 40000 20000; do
+	prlimit --pid "$LAB_AGENT_PID" --nofile="$(limit_for_four "$LAB_AGENT_PID"):"
+	refused $size "--size: $size: up0: queue 0: Too many open files; it stays at $FRAMES frames"
+	# shellcheck disable=SC2086
+	prlimit --pid "$LAB_AGENT_PID" --nofile="$(echo $limits | tr ' ' :)"
+	expect_equal "sockets" "$before" "$(sockets)"
+	net_audit "after $size, refused"
+done
+say "sockets that cannot be had"
+
 # ---- larger and smaller, under flows ----
 
 guests vhost "$(guest_end 3)" "$(guest_end 4)" --flow vm3:vm4 --seconds 3600 \

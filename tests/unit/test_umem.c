@@ -349,6 +349,88 @@ static void test_bind_again(void **state)
 	bench_done(&bench);
 }
 
+/* What is prepared while the queue is in use takes its place as often as it has
+ * to be tried, and its shares with it; what is not bound leaves no trace. */
+static void test_bind_prepared(void **state)
+{
+	uint32_t numbers[64], key = KEY_SHARE, n;
+	struct queue_sockets *sockets, *unused;
+	struct share *share;
+	struct bench bench;
+
+	(void)state;
+	bench_init(&bench, 64);
+	share = add_share(&bench, 64);
+	for (uint32_t round = 0; round < 4; round++) {
+		const uint32_t fill = round % 2 ? 1024 : 2048;
+
+		assert_int_equal(queue_prepare(bench.queue, &bench.arena, 0,
+					       fill, &sockets),
+				 0);
+		assert_int_equal(queue_prepare(bench.queue, &bench.arena, 0, 0,
+					       &unused),
+				 0);
+		queue_sockets_free(unused);
+		/* The old ones are untouched. */
+		assert_int_equal(send_frames(&share->rx, KEY_SHARE, 0, 20), 20);
+		assert_int_equal(read_frames(&bench, share, 64, numbers), 20);
+		assert_int_equal(send_frames(&share->rx, KEY_SHARE, 0, 30), 30);
+
+		bpf_map_delete_elem(map_fd, &key);
+		queue_unbind(bench.queue, &bench.arena, &bench.cache);
+		assert_int_equal(share->rx.fd, -1);
+		assert_int_equal(rx_ring_ready(&share->rx), 0);
+		assert_places(&bench, 0, 0);
+		queue_wait_for(bench.port, QUEUE_WAIT_NS);
+		assert_int_equal(queue_bind(bench.queue, sockets), 0);
+		assert_int_equal(bench.queue->umem.fill_size, fill);
+		map_set(KEY_SHARE, &share->rx);
+		queue_refill(bench.queue, &bench.arena, &bench.cache);
+		n = send_frames(&share->rx, KEY_SHARE, 100, 50);
+		assert_int_equal(n, 50);
+		assert_int_equal(read_frames(&bench, share, 64, numbers), 50);
+		for (uint32_t i = 0; i < n; i++)
+			assert_int_equal(numbers[i], 100 + i);
+		assert_places(&bench, bench.queue->outstanding, 0);
+	}
+	del_share(&bench, share);
+	bench_done(&bench);
+}
+
+/* Somebody else has it, for longer than one waits. */
+static void test_bind_in_vain(void **state)
+{
+	struct umem_sizes sizes = { 64, 64, 64, 64, 0 };
+	struct queue_sockets *sockets;
+	uint64_t end = now_ns() + WAIT_NS;
+	struct bench bench;
+	struct rx_ring rx;
+	struct umem umem;
+	int err;
+
+	(void)state;
+	bench_init(&bench, 64);
+	assert_int_equal(queue_prepare(bench.queue, &bench.arena, 0, 0,
+				       &sockets),
+			 0);
+	assert_int_equal(umem_prepare(&umem, &rx, &bench.arena, 0, &sizes), 0);
+	assert_int_equal(umem_bind(&umem, &rx, "none", 0, UMEM_COPY_COPY),
+			 -ENODEV);
+	assert_int_equal(umem_bind(&umem, &rx, "u0", 0, UMEM_COPY_AUTO),
+			 -EBUSY);
+	queue_unbind(bench.queue, &bench.arena, &bench.cache);
+	do
+		err = umem_bind(&umem, &rx, "u0", 0, UMEM_COPY_AUTO);
+	while (err == -EBUSY && now_ns() < end);
+	assert_int_equal(err, 0);
+	assert_string_equal(umem.why, "the driver has no zero-copy");
+	queue_wait_for(bench.port, 20 * NS_PER_MS);
+	assert_int_equal(queue_bind(bench.queue, sockets), -EBUSY);
+	assert_int_equal(bench.queue->primary.rx.fd, -1);
+	umem_close(&umem, &rx);
+	bench_done(&bench);
+}
+
 /* ---- sending ---- */
 
 static void make_packets(struct bench *bench, uint64_t *packets, uint32_t n)
@@ -447,6 +529,8 @@ int main(void)
 		cmocka_unit_test(test_random_reads),
 		cmocka_unit_test(test_shares_come_and_go),
 		cmocka_unit_test(test_bind_again),
+		cmocka_unit_test(test_bind_prepared),
+		cmocka_unit_test(test_bind_in_vain),
 		cmocka_unit_test(test_send),
 		cmocka_unit_test(test_send_down),
 	};
