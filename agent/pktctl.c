@@ -44,7 +44,7 @@ static void usage(FILE *out)
 		"                          bytes as in 16MiB; and the most it may ever hold\n"
 		"  pool log [VM]           how the pools grew and shrank, and why\n"
 		"  pool arena --size N     have the host have so many buffers: binds all queues\n"
-		"                          anew, which costs each of them some 30 ms\n"
+		"                          anew, which costs each of them some 50 ms\n"
 		"  pool audit              whether each frame is where it belongs, once\n"
 		"  queue show [PORT]       the AF_XDP queues\n"
 		"  tag show [VM]           who is behind each VM's port, and what is his\n"
