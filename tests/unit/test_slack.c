@@ -273,7 +273,7 @@ static void test_asked(void **state)
 					  .out = OUT };
 
 	(void)state;
-	net.rig->vs.promises.n_borrowers = 0;
+	net.rig->vs.promises.n_borrowers = 1000;
 	/* pools_resize() */
 	net.port[VM1]->pool.floor = parts;
 	set_pool(&net, &parts);
