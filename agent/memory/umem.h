@@ -135,8 +135,9 @@ void rx_ring_close(struct rx_ring *rx);
 /* Readable packets. Owner thread. */
 static inline uint32_t rx_ring_ready(struct rx_ring *rx)
 {
-	return __atomic_load_n(rx->ring.producer, __ATOMIC_ACQUIRE) -
-	       rx->ring.cached_cons;
+	rx->ring.cached_prod =
+		__atomic_load_n(rx->ring.producer, __ATOMIC_ACQUIRE);
+	return rx->ring.cached_prod - rx->ring.cached_cons;
 }
 
 /* The same, by what the owner read when it last released entries. Any thread. */

@@ -170,29 +170,97 @@ static uint32_t out_used(const struct worker *worker, const struct port *port)
 	return port_out_frames(port, worker->vs->n_workers);
 }
 
+/* Packets that this round takes off a queue: the frames that they are in are
+ * promised to it, and need not be once more. */
+struct moving {
+	struct queue *from;		/* NULL: none such */
+	uint32_t ready;			/* so many */
+	uint32_t staged;		/* others that wait for room before them */
+	uint32_t n;			/* promises that go with them */
+};
+
+/* Up to @n promises of the queue's that it can do without. Those are for frames
+ * that are posted, but as many with packets leave it at the same time. */
+static uint32_t hand_over(struct moving *moving, uint32_t n)
+{
+	n = min_u32(n, moving->from->granted - moving->from->target);
+	moving->from->granted -= n;
+	moving->n += n;
+	return n;
+}
+
+/* What is called in, and spare when packets have come on our queues. */
+static uint32_t coming(const struct worker *worker,
+		       const struct promises *promises)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < worker->n_queues; i++) {
+		const struct queue *queue = worker->queues[i];
+
+		if (queue->promises == promises)
+			n += queue->granted - queue->target;
+	}
+	return n;
+}
+
+/* Promises for packets that move: @want of them, less if there are not. What
+ * others do not use comes before loans. */
+static uint32_t promises_to_move(struct worker *worker, struct port *port,
+				 uint32_t want, struct moving *moving)
+{
+	uint32_t got = hand_over(moving, want);
+
+	if (got == want)
+		return got;
+	ask_others(worker, port, moving->from, want - got);
+	got += promises_take(port->promises, want - got);
+	got += hand_over(moving, want - got);
+	if (got == want)
+		return got;
+	slack_convert(moving->from, want - got);
+	return got + hand_over(moving, want - got);
+}
+
+/* Promises for others. What is on its way need not be asked for again. */
+static uint32_t promises_to_come(struct worker *worker, struct port *port,
+				 uint32_t want)
+{
+	if (coming(worker, port->promises) < want) {
+		ask_others(worker, port, NULL, want);
+		slack_call_in(worker, port->promises, want);
+	}
+	return promises_take(port->promises, want);
+}
+
+/* By @want, in whole batches of @batch if the host has them to spare. */
 static void grow_out(struct worker *worker, struct port *port, uint32_t want,
-		     uint32_t batch, enum pool_reason reason)
+		     uint32_t batch, enum pool_reason reason,
+		     struct moving *moving)
 {
 	uint32_t max = pool_load(&port->out_max);
 	uint32_t most = pool_load(&port->out_most), n, got;
 
 	if (max >= most)
 		return;
-	n = pool_take(&port->pool, min_u32(want, most - max), batch);
+	want = min_u32(want, most - max);
+	n = pool_take(&port->pool, want, batch);
 	if (!n) {
 		ask_if_capped(worker, port);
 		return;
 	}
+	want = min_u32(want, n);
 	got = promises_take(port->promises, n);
-	if (got < n) {
-		ask_others(worker, port, NULL, n - got);
-		slack_call_in(worker, port->promises, n - got);
-		got += promises_take(port->promises, n - got);
-	}
-	if (got < n) {
-		pool_give(&port->pool, n - got);
+	if (got < want && moving &&
+	    max + got >= out_used(worker, port) + moving->staged)
+		got += promises_to_move(worker, port,
+					min_u32(want - got, moving->ready),
+					moving);
+	if (got < want)
+		got += promises_to_come(worker, port, want - got);
+	if (got < want)
 		ask_for_more(worker, port);
-	}
+	pool_give(&port->pool, n - got);
 	if (!got)
 		return;
 	__atomic_fetch_add(&port->out_max, got, __ATOMIC_RELAXED);
@@ -213,8 +281,8 @@ static uint32_t cut_out(struct worker *worker, struct port *port, uint32_t max,
 	return n;
 }
 
-uint32_t breathe_make_room(struct worker *worker, struct port *port,
-			   uint32_t want)
+static uint32_t make_room(struct worker *worker, struct port *port,
+			  uint32_t want, struct moving *moving)
 {
 	uint32_t max = pool_load(&port->out_max);
 	uint32_t used = out_used(worker, port);
@@ -226,9 +294,28 @@ uint32_t breathe_make_room(struct worker *worker, struct port *port,
 	if (room >= want || port->kind != PORT_VM)
 		return room;
 	grow_out(worker, port, used + want - max, batch_of(worker),
-		 POOL_OUT_FULL);
+		 POOL_OUT_FULL, moving);
 	max = pool_load(&port->out_max);
 	return used < max ? max - used : 0;
+}
+
+uint32_t breathe_make_room(struct worker *worker, struct port *port,
+			   uint32_t want)
+{
+	return make_room(worker, port, want, NULL);
+}
+
+uint32_t breathe_make_way(struct worker *worker, struct share *share,
+			  uint32_t staged, uint32_t n)
+{
+	struct moving moving = { .from = share->queue,
+				 .ready = n,
+				 .staged = staged };
+	uint32_t room = make_room(worker, share->to, staged + n, &moving);
+
+	room -= min_u32(room, staged);
+	/* Another worker may have been there first. */
+	return max_u32(min_u32(n, room), moving.n);
 }
 
 /* ---- shrinking ---- */
@@ -457,7 +544,7 @@ void breathe_set(struct worker *worker, struct port *port,
 		grow_out_to_least(worker, port, reason);
 	max = pool_load(&port->out_max);
 	if (is_keeper(worker, port) && max < parts->out)
-		grow_out(worker, port, parts->out - max, 1, reason);
+		grow_out(worker, port, parts->out - max, 1, reason, NULL);
 }
 
 struct trimming {

@@ -35,6 +35,12 @@ void breathe_receive(struct worker *worker, struct share *share,
 uint32_t breathe_make_room(struct worker *worker, struct port *port,
 			   uint32_t want);
 
+/* The same for @n packets of @share, which this round takes off its queue, and
+ * which go behind @staged others. Returns how many of them there is room for;
+ * so many have to be taken. */
+uint32_t breathe_make_way(struct worker *worker, struct share *share,
+			  uint32_t staged, uint32_t n);
+
 /* Shrinks what was too large in the window that ends at @now_ns, and begins the
  * next. */
 void breathe_window(struct worker *worker, uint64_t now_ns);

@@ -390,18 +390,15 @@ static void forward_packet(struct worker *worker, struct share *share,
 
 /* Packets of a VM's own share wait in it while the VM's account is full: the
  * kernel then refuses what the pool does not allow. */
-static uint32_t batch_size(struct worker *worker, const struct share *share,
+static uint32_t batch_size(struct worker *worker, struct share *share,
 			   uint32_t ready)
 {
 	uint32_t n = ready < BATCH ? ready : BATCH;
-	uint32_t staged, room;
 
 	if (!share->to || !port_is_up(share->to))
 		return n;
-	staged = worker->out[share->to->slot].n;
-	room = breathe_make_room(worker, share->to, staged + n);
-	room -= min_u32(room, staged);
-	return n < room ? n : room;
+	return breathe_make_way(worker, share, worker->out[share->to->slot].n,
+				n);
 }
 
 uint32_t forward_share(struct worker *worker, struct share *share)
