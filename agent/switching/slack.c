@@ -18,11 +18,12 @@ static bool may_borrow(const struct queue *queue)
 	return queue->loan_max && !queue->owner;
 }
 
-/* What bursts need. */
+/* What bursts need. A larger one than there was room for looks like one that
+ * just fitted. */
 static uint32_t needed(const struct queue *queue)
 {
-	uint32_t need = max_u32(pool_load(&queue->run_peak),
-				pool_load(&queue->run_last));
+	uint32_t need = 2 * max_u32(pool_load(&queue->run_peak),
+				    pool_load(&queue->run_last));
 
 	return need - min_u32(need, pool_load(&queue->base) / 2);
 }

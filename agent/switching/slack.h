@@ -10,8 +10,8 @@
  *
  *	loan = the larger of
  *		an equal share of the half of what is spare, the loans among it
- *		what a burst of this window or the one before needed: the most
- *		packets that came without a pause, less what the base gives
+ *		what bursts need: twice the most packets that came without a
+ *		pause in this window and the one before, less what the base gives
  *	and at most queue->loan_max.
  *
  * The first follows what is spare, at the control thread's beat (slack_set()).
