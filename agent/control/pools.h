@@ -69,7 +69,8 @@ struct pools_account {
  * read again, but not for ever: what is missing then may be on its way. */
 void pools_count(const struct agent *agent, struct pools_account *ret_account);
 
-/* A VM's pool, from its configuration; its minimum is reserved. */
+/* A VM's pool, from its configuration, or another one; nothing of it is open. Its
+ * minimum is reserved. */
 void pools_begin(struct port *port);
 /* And no longer; nothing of it is open. */
 void pools_end(struct port *port);

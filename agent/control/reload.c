@@ -253,6 +253,12 @@ static bool same_moderation(const struct config_vhost *a,
 	return a->call_packets == b->call_packets && a->call_us == b->call_us;
 }
 
+static bool same_pool(const struct config_vm *a, const struct config_vm *b)
+{
+	return a->pool.min == b->pool.min &&
+	       a->pool.initial == b->pool.initial && a->pool.max == b->pool.max;
+}
+
 static bool same_vm(const struct config_vm *a, const struct config_vm *b)
 {
 	return !strcmp(a->name, b->name) && same_addresses(a, b) &&
@@ -261,9 +267,7 @@ static bool same_vm(const struct config_vm *a, const struct config_vm *b)
 	       a->class == b->class && same_device(&a->device, &b->device) &&
 	       same_allow(&a->device, &b->device) &&
 	       same_moderation(&a->device.vhost, &b->device.vhost) &&
-	       a->pool.min == b->pool.min &&
-	       a->pool.initial == b->pool.initial &&
-	       a->pool.max == b->pool.max && same_queues(a, b) &&
+	       same_pool(a, b) && same_queues(a, b) &&
 	       a->isolated == b->isolated;
 }
 
@@ -278,10 +282,14 @@ static bool same_uplink(const struct config_uplink *a,
 }
 
 /* Down and up again, for what cannot be changed in place. A device that we
- * made stays, with the guest that uses it, unless it has to be @made_anew. */
-static int restart(struct agent *agent, struct port *port, bool made_anew)
+ * made stays, with the guest that uses it, unless it has to be @made_anew; and
+ * so does what has been asked of the pool, unless that is @another. */
+static int restart(struct agent *agent, struct port *port, bool made_anew,
+		   bool another)
 {
 	lifecycle_down(agent, port, PORT_STATE_DOWN, "reload");
+	if (another)
+		pools_begin(port);
 	if (made_anew && port->ifname[0])
 		device_restore(agent->journal, port->ifname);
 	if (!lifecycle_up(agent, port) || port->state == PORT_STATE_ABSENT)
@@ -309,6 +317,7 @@ static int change_vm(struct agent *agent, struct port *port,
 			same_allow(&old->device, &new->device);
 	bool addresses = !same_addresses(old, new) || old->vlan != new->vlan ||
 			 statics_differ;
+	bool another = !same_pool(old, new);
 	int err = 0;
 
 	/* Hidden, it would keep what it was opened with. */
@@ -328,11 +337,15 @@ static int change_vm(struct agent *agent, struct port *port,
 		err = lifecycle_resize(agent, port);
 	/* A guest that has not come yet is waited for by what was. */
 	if (!err && (in_place || (port->state != PORT_STATE_UP &&
-				  new->device.type != DEVICE_VHOST_USER)))
+				  new->device.type != DEVICE_VHOST_USER))) {
+		if (!in_place && another)
+			pools_begin(port);
 		return lifecycle_write(agent, port);
+	}
 	if (!err || err == -EINVAL)
 		err = restart(agent, port,
-			      !same_device(&old->device, &new->device));
+			      !same_device(&old->device, &new->device),
+			      another);
 	return err;
 }
 
@@ -363,7 +376,7 @@ static int change_uplink(struct agent *agent, struct port *port,
 	if (err || port->state != PORT_STATE_UP)
 		return err;
 	if (!in_place)
-		return restart(agent, port, false);
+		return restart(agent, port, false, false);
 	err = lifecycle_write(agent, port);
 	if (!err)
 		err = networks_update_port(agent, port);

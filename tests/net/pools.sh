@@ -211,4 +211,15 @@ log_is_whole vm1
 expect_equal "vm2, which is fixed" 512 "$(net_pool vm2 size)"
 say "by reload: nothing lost"
 net_audit "after reloads"
+
+# More than the device's rings were made for: it is opened anew.
+reload "min: 128, max: 8192" "min: 64, max: 600"
+expect_equal "vm1's minimum and maximum" "128 8192" \
+	"$(net_pool vm1 min) $(net_pool vm1 max)"
+idle vm1 128
+reload "min: 64" "min: 64, max: 600"
+expect_equal "vm1's minimum and maximum" "64 4096" \
+	"$(net_pool vm1 min) $(net_pool vm1 max)"
+idle vm1 64
+net_audit "after other rings"
 expect "no frame is missing" lab_agent_stop

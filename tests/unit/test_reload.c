@@ -62,12 +62,19 @@ int lifecycle_new_uplink(struct agent *agent,
 	return may_fail(*ret_port);
 }
 
+void pools_begin(struct port *port)
+{
+	port->pool.min = port->vm_config->pool.min;
+	port->pool.max = port->vm_config->pool.max;
+}
+
 int lifecycle_new_vm(struct agent *agent, const struct config_vm *config,
 		     struct port **ret_port)
 {
 	new_port(agent, PORT_VM, config->name, config->device.name, ret_port);
 	(*ret_port)->vm_config = config;
 	(*ret_port)->vlan = config->vlan;
+	pools_begin(*ret_port);
 	return may_fail(*ret_port);
 }
 
@@ -115,8 +122,15 @@ int lifecycle_write(struct agent *agent, struct port *port)
 
 int lifecycle_resize(struct agent *agent, struct port *port)
 {
+	int err = may_fail(port);
+
 	(void)agent;
-	return may_fail(port);
+	/* As if its rings held no more: it has to be opened anew. */
+	if (!err && port->vm_config->pool.max == 65536)
+		return -EINVAL;
+	if (!err)
+		pools_begin(port);
+	return err;
 }
 
 int lifecycle_move_network(struct agent *agent, struct port *port,
@@ -313,6 +327,10 @@ static void assert_matches(const struct agent *agent, bool all_up)
 		assert_string_equal(port->ifname, vm->device.name);
 		assert_string_equal(port->name, vm->name);
 		assert_int_equal(port->vlan, vm->vlan);
+		if (all_up) {
+			assert_int_equal(port->pool.min, vm->pool.min);
+			assert_int_equal(port->pool.max, vm->pool.max);
+		}
 		assert_true(!all_up || port->state == PORT_STATE_UP);
 	}
 }
@@ -465,7 +483,9 @@ static void test_vhost(void **state)
 		{ "", ", class: 3", "1", 0 },
 		{ "", ", addresses: [192.0.2.1]", "1", 0 },
 		{ "", ", pool: {initial: 1024}", "1", 0 },
-		{ "", ", pool: {max: 65536}", "1", 0 },
+		{ "", ", pool: {max: 65535}", "1", 0 },
+		/* larger rings */
+		{ "", ", pool: {min: 100, max: 65536}", "1", 1 },
 		/* another connection */
 		{ ", mode: server", "", "1", 1 },
 		{ ", queues: 2", "", "1", 1 },
@@ -475,6 +495,7 @@ static void test_vhost(void **state)
 		{ ", offloads: {tso: false}", "", "1", 1 },
 		{ ", offloads: {gro: false}", "", "1", 1 },
 		{ "", ", mtu: 1400", "1", 1 },
+		{ "", ", mtu: 1400, pool: {min: 100, max: 8192}", "1", 1 },
 	};
 	static const char fmt[] = UPLINKS
 		"vms:\n" VM("1",
