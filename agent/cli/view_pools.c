@@ -270,10 +270,11 @@ static void print_bars(const struct view *view, const json_t *ports)
 
 static void print_spare(const struct view *view, const json_t *arena)
 {
-	json_int_t total = json_integer_value(view_member(arena, "total"));
+	/* Without isolated VMs' memory: it is spare to nobody else. */
+	json_int_t total =
+		json_integer_value(view_member(arena, "promises.total"));
 	json_int_t spare =
 		json_integer_value(view_member(arena, "promises.spare"));
-
 	json_int_t lent =
 		json_integer_value(view_member(arena, "promises.lent"));
 

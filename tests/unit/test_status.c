@@ -420,7 +420,7 @@ static void test_pool(void **state)
 		    "'out':8,'adds_up':true,'missing':0,'frame_bytes':4096,"
 		    "'hugepages':{'asked':'auto','got':false,"
 		    "'why':'no free 2-MiB pages'},"
-		    "'promises':{'total':65536,'spare':54000,'queues':8000,'out':2000,"
+		    "'promises':{'total':65536,'spare':54000,'lent':0,'queues':8000,'out':2000,"
 		    "'minimums':512,'reserve':1024,'adds_up':true,"
 		    "'missing':0},"
 		    "'pressure':{'watched':true,'why':null,'now':false,"
@@ -480,13 +480,15 @@ static void test_promises(void **state)
 	for (uint32_t i = 0; i < 3; i++) {
 		fake->queues[i].granted = 10000 * (i + 1);
 		fake->ports[i].out_max = 100 * (i + 1);
+		fake->queues[i].loan = 1000 * i;
 	}
 	fake->ports[1].pool.reserved = 30;
 	fake->ports[2].pool.reserved = 65536 + 7 - 61630;
 	pools_count(agent, &account);
 	assert_int_equal(account.total, 65536);
 	assert_int_equal(account.spare, -7);
-	assert_int_equal(account.queues, 60000);
+	assert_int_equal(account.lent, 3000);
+	assert_int_equal(account.queues, 57000);
 	assert_int_equal(account.out, 600);
 	assert_int_equal(account.minimums, 30 + 65536 + 7 - 61630);
 	assert_int_equal(account.reserve, 1000);
@@ -497,7 +499,7 @@ static void test_promises(void **state)
 	fake->snap->promises = account;
 	arena = status_arena(fake->snap);
 	assert_json(json_incref(json_object_get(arena, "promises")),
-		    "{'total':65536,'spare':-7,'queues':59999,'out':600,'minimums':3943,"
+		    "{'total':65536,'spare':-7,'lent':3000,'queues':56999,'out':600,'minimums':3943,"
 		    "'reserve':1000,'adds_up':false,'missing':1}");
 	json_decref(arena);
 }

@@ -426,7 +426,7 @@ static void test_pools(void **state)
 		"web1  vm      2048    15  256  4096            3/500/512         7/1024         5/512       15\n"
 		"65536 frames = 60000 host + 128 caches + 5400 queues + 8 out\n"
 		"adds up: no frame is missing\n"
-		"65536 frames = 54000 spare + promised: 8000 queues + 2000 out + 512 minimums + 1024 reserve\n"
+		"65536 frames = 54000 spare + 0 lent as slack + promised: 8000 queues + 2000 out + 512 minimums + 1024 reserve\n"
 		"adds up: no frame is promised twice\n"
 		"4096 bytes each, small pages (asked: auto): no free 2-MiB pages\n"
 		"memory pressure: none, 3 events\n");
@@ -440,10 +440,19 @@ static void test_pools(void **state)
 		"PORT  KIND  SIZE  USED  MIN  MAX  POSTED USED/NOW/MAX  RX USED/LIMIT  OUT USED/MAX  RESIZES\n"
 		"65536 frames = 60000 host + 128 caches + 5400 queues + 6 out\n"
 		"DOES NOT ADD UP: 2 missing\n"
-		"65536 frames = -64 spare + promised: 8000 queues + 2000 out + 512 minimums + 1024 reserve\n"
+		"65536 frames = -64 spare + 0 lent as slack + promised: 8000 queues + 2000 out + 512 minimums + 1024 reserve\n"
 		"DOES NOT ADD UP: -3 missing, or on their way between two of them\n"
 		"4096 bytes each, small pages (asked: auto): no free 2-MiB pages\n"
 		"memory pressure: not watched: it is switched off\n");
+}
+
+/* Some is lent; and isolated VMs have frames besides, of which none is spare to
+ * others. */
+static void lend(struct fake *fake)
+{
+	fake->snap->promises.lent = 36;
+	fake->snap->frames.total += 8192;
+	fake->snap->frames.host += 8192;
 }
 
 /* The bars of @fake's ports on a terminal of @width columns. */
@@ -493,6 +502,7 @@ static void test_bars(void **state)
 	char text[512];
 
 	strcpy(fake->ports[2].name, "d\xc3\xbc");
+	lend(fake);
 	fake->snap->ports[2].pool =
 		(struct agent_pool){ .size = 64, .min = 64, .max = 1024 };
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -504,7 +514,7 @@ static void test_bars(void **state)
 			 "web1  %s  used %4u, size %4u, min %4u, max %4u\n"
 			 "d??   [==|..................]  used    0, size   64, min   64, max 1024\n"
 			 "# used  = free  . up to the maximum  | minimum\n"
-			 "65536 frames: promised 11536, spare 54000\n",
+			 "65536 frames: promised 11500, spare 54000, lent as slack 36\n",
 			 rows[i].bar, rows[i].used, rows[i].size, rows[i].min,
 			 rows[i].max);
 		assert_bars(fake, 71, false, text);
@@ -515,25 +525,27 @@ static void test_bars_utf8(void **state)
 {
 	struct fake *fake = *state;
 
+	lend(fake);
 	assert_bars(
 		fake, 65, true,
 		"web1  [█│▒▒▒▒▒▒·······]  used   15, size 2048, min  256, max 4096\n"
 		"db1   [█│▒▒▒▒▒▒·······]  used   15, size 2048, min  256, max 4096\n"
 		"█ used  ▒ free  · up to the maximum  │ minimum\n"
-		"65536 frames: promised 11536, spare 54000\n");
+		"65536 frames: promised 11500, spare 54000, lent as slack 36\n");
 }
 
 static void test_bars_narrow(void **state)
 {
 	struct fake *fake = *state;
 
+	lend(fake);
 	assert_bars(fake, 30, false,
 		    "web1  used   15, size 2048, min  256, max 4096\n"
 		    "[#=|============.............]\n"
 		    "db1   used   15, size 2048, min  256, max 4096\n"
 		    "[#=|============.............]\n"
 		    "# used  = free  . up to the maximum  | minimum\n"
-		    "65536 frames: promised 11536, spare 54000\n");
+		    "65536 frames: promised 11500, spare 54000, lent as slack 36\n");
 	/* No width at all. */
 	assert_bars(fake, 0, false,
 		    "web1  used   15, size 2048, min  256, max 4096\n"
@@ -541,7 +553,7 @@ static void test_bars_narrow(void **state)
 		    "db1   used   15, size 2048, min  256, max 4096\n"
 		    "[#|====.....]\n"
 		    "# used  = free  . up to the maximum  | minimum\n"
-		    "65536 frames: promised 11536, spare 54000\n");
+		    "65536 frames: promised 11500, spare 54000, lent as slack 36\n");
 }
 
 static void assert_log(const char *answer, const char *expected)
