@@ -366,7 +366,6 @@ static int change_uplink(struct agent *agent, struct port *port,
 	snprintf(port->name, sizeof(port->name), "%s", new->name);
 	port->uplink_config = new;
 	port->way = new->way;
-	port->out_max = new->out_max;
 	__atomic_store_n(&port->host, new->host, __ATOMIC_RELAXED);
 	__atomic_store_n(&port->learn, new->learn, __ATOMIC_RELAXED);
 	if (statics_differ)

@@ -14,6 +14,7 @@
 
 # Frames on their way: what two ends of a veth pair hold at least.
 WINDOW=200
+UPLINK=		# more keys of its
 
 lab_trap
 lab_host_prepare $NET_MEMORY
@@ -31,7 +32,7 @@ config() { # POOL-OF-VM1 POOL-OF-VM3
 	pools: {window_ms: 20}
 	fdb:
 	  static: [{mac: "$(net_mac wire)", port: up0}]
-	uplinks: [{name: up0, device: up0}]
+	uplinks: [{name: up0, device: up0$UPLINK}]
 	vms:
 	$(net_veth_vm 1 "way: agent, pool: {$1}")
 	$(net_veth_vm 2 "way: agent, pool: {min: 512, initial: 512, max: 512}")
@@ -222,4 +223,13 @@ expect_equal "vm1's minimum and maximum" "64 4096" \
 	"$(net_pool vm1 min) $(net_pool vm1 max)"
 idle vm1 64
 net_audit "after other rings"
+
+# The uplink's own part of the host's frames.
+for out_max in 8192 1024; do
+	UPLINK=", out_max: $out_max"
+	reload "min: 64" "min: 64, max: 600"
+	expect_equal "the uplink's out_max" $out_max \
+		"$(net_pool up0 out_max)"
+	net_audit "with an out_max of $out_max"
+done
 expect "no frame is missing" lab_agent_stop
