@@ -20,6 +20,7 @@
 #include "control/pools.h"
 #include "control/tags.h"
 #include "policy/admission.h"
+#include "ports/queue.h"
 #include "switching/worker.h"
 
 /* ---- start ---- */
@@ -281,7 +282,8 @@ static uint32_t count_missing(struct agent *agent)
 		return 0;
 	log_error("frames missing at shutdown: %u in all, host pool %u, ledger: host %u, caches %u, queues %u, out %u",
 		  n_frames, in_pool, count[FRAME_HOST],
-		  count[FRAME_CACHE], count[FRAME_QUEUE], count[FRAME_OUT]);
+		  count[FRAME_CACHE],
+		  count[FRAME_QUEUE] + count[FRAME_RECALL], count[FRAME_OUT]);
 	/* More than there are is as wrong as fewer. */
 	return max_u32(1, n_frames - min_u32(in_pool, count[FRAME_HOST]));
 }
@@ -504,7 +506,7 @@ void agent_count_frames(struct agent *agent, struct agent_frames *ret_frames)
 	ret_frames->total = arena_n_frames(&agent->vs.arena);
 	ret_frames->host = count[FRAME_HOST];
 	ret_frames->caches = count[FRAME_CACHE];
-	ret_frames->queues = count[FRAME_QUEUE];
+	ret_frames->queues = count[FRAME_QUEUE] + count[FRAME_RECALL];
 	ret_frames->out = count[FRAME_OUT];
 }
 
@@ -512,7 +514,7 @@ void agent_count_frames(struct agent *agent, struct agent_frames *ret_frames)
 static void add_queue(const struct queue *queue, bool is_vm,
 		      struct agent_pool *pool)
 {
-	pool->posted += __atomic_load_n(&queue->outstanding, __ATOMIC_RELAXED);
+	pool->posted += queue_held(queue);
 	pool->posted_max += __atomic_load_n(is_vm ? &queue->base :
 						    &queue->target,
 					    __ATOMIC_RELAXED);

@@ -52,7 +52,8 @@ static uint16_t entry_of(enum frame_place place, uint32_t who)
 
 /* ---- the ledger ---- */
 
-static void look_at_queue_frame(struct work *w, uint32_t frame, uint32_t id)
+static void look_at_queue_frame(struct work *w, uint32_t frame, uint32_t id,
+				bool recalled)
 {
 	const struct queue *queue = w->queues[id];
 
@@ -62,6 +63,9 @@ static void look_at_queue_frame(struct work *w, uint32_t frame, uint32_t id)
 		return;
 	}
 	w->in_queue[id]++;
+	if (recalled && !queue->recall)
+		problem(w, "frame %u: being taken off queue %u of %s, which knows nothing of it",
+			frame, id, queue->port->name);
 	if (!umem_holds(&queue->umem, arena_addr(&w->agent->vs.arena, frame)))
 		problem(w, "frame %u: on queue %u of %s, which is on other memory",
 			frame, id, queue->port->name);
@@ -84,8 +88,10 @@ static void look_at_frame(struct work *w, uint32_t frame)
 				frame, who);
 		return;
 	case FRAME_QUEUE:
+	case FRAME_RECALL:
 		if (who < QUEUE_ID_MAX)
-			look_at_queue_frame(w, frame, who);
+			look_at_queue_frame(w, frame, who,
+					    frame_place(entry) == FRAME_RECALL);
 		return;
 	case FRAME_OUT:
 		if (who < PKT_MAX_PORTS && w->agent->ports[who])
@@ -182,9 +188,17 @@ static void look_at_addr(struct work *w, const struct queue *queue,
 			 uint64_t ring_addr)
 {
 	uint64_t addr = umem_arena_addr(&queue->umem, ring_addr);
+	uint32_t frame = arena_frame(&w->agent->vs.arena, addr);
+	uint16_t entry = w->entry;
 
 	w->audit->n_ring_entries++;
-	look_at_place(arena_frame(&w->agent->vs.arena, addr), w);
+	/* It was to be taken off the queue, and has been received instead. */
+	if (queue->recall && frame < ARENA_MAX_FRAMES &&
+	    arena_where(&w->agent->vs.arena, frame) ==
+		    entry_of(FRAME_RECALL, queue->id))
+		w->entry = entry_of(FRAME_RECALL, queue->id);
+	look_at_place(frame, w);
+	w->entry = entry;
 }
 
 /* What waits in the queue's receive rings. */
@@ -227,9 +241,9 @@ static void look_at_queue(struct work *w, struct queue *queue)
 
 	look_at_rx(w, queue);
 	look_at_tx(w, queue);
-	if (w->in_queue[queue->id] != queue->outstanding)
+	if (w->in_queue[queue->id] != queue_held(queue))
 		problem(w, "%s, queue %u: has counted %u frames, the ledger %u",
-			name, queue->index, queue->outstanding,
+			name, queue->index, queue_held(queue),
 			w->in_queue[queue->id]);
 	for (uint32_t i = 0; i < queue->n_shares; i++) {
 		const struct share *share = queue->shares[i];
@@ -244,10 +258,11 @@ static void look_at_queue(struct work *w, struct queue *queue)
 	if (target != queue->target)
 		problem(w, "%s, queue %u: wants %u frames, its parts %u", name,
 			queue->index, queue->target, target);
-	if (queue->granted < max_u32(queue->target, queue->outstanding))
+	if (queue->granted < queue->outstanding + queue->in_doubt +
+				     queue_short_of(queue))
 		problem(w, "%s, queue %u: is promised %u frames, has %u and wants %u",
-			name, queue->index, queue->granted,
-			queue->outstanding, queue->target);
+			name, queue->index, queue->granted, queue_held(queue),
+			queue->target);
 }
 
 /* The sum of a VM's bounds is its size. */

@@ -10,6 +10,7 @@
 #include "base/base.h"
 #include "control/metrics_text_private.h"
 #include "control/tags.h"
+#include "ports/queue.h"
 #include "switching/worker.h"
 #include "version.h"
 
@@ -348,7 +349,7 @@ static uint64_t queue_zero_copy(const struct queue *q)
 
 static uint64_t queue_posted(const struct queue *q)
 {
-	return racy(q->outstanding);
+	return queue_held(q);
 }
 
 static uint64_t queue_target(const struct queue *q)

@@ -7,6 +7,7 @@
 
 #include "base/base.h"
 #include "control/status.h"
+#include "ports/queue.h"
 #include "version.h"
 
 #define MAC_TEXT 18
@@ -307,7 +308,7 @@ json_t *status_queue(const struct queue *queue)
 	set_number(obj, "id", queue->id);
 	set_number(obj, "worker", queue->worker);
 	set_text(obj, "mode", queue->umem.zero_copy ? "zero-copy" : "copy");
-	set_number(obj, "outstanding", racy(queue->outstanding));
+	set_number(obj, "outstanding", queue_held(queue));
 	set_number(obj, "target", racy(queue->target));
 	set_number(obj, "fill_size", queue->umem.fill_size);
 	set_number(obj, "tx_in_flight", racy(queue->n_out));

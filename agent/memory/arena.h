@@ -52,6 +52,7 @@ enum frame_place {
 	FRAME_CACHE = 1,	/* in the cache of worker @who */
 	FRAME_QUEUE = 2,	/* posted to, or received on, queue @who */
 	FRAME_OUT = 3,		/* on its way out of the port in slot @who */
+	FRAME_RECALL = 4,	/* was posted to queue @who: ports/recall.h */
 	FRAME_N_PLACES
 };
 #define FRAME_WHO_MAX	0x0fffu

@@ -59,6 +59,9 @@ struct umem {
 	char why[96];		/* why not zero-copy; empty if it is */
 };
 
+/* An entry of a fill ring that the kernel is to skip: no umem is so large. */
+#define UMEM_NO_ADDR	UINT64_MAX
+
 struct umem_sizes {
 	uint32_t fill;		/* entries, powers of two these four */
 	uint32_t comp;

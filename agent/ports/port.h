@@ -59,6 +59,7 @@
 
 struct port;
 struct queue;
+struct recall;
 struct tag;
 struct vhost_pair;
 struct vhost_port;
@@ -97,7 +98,8 @@ struct share {
 struct queue {
 	/* hot: W */
 	struct umem umem;
-	uint32_t outstanding;		/* posted, or received and not read */
+	uint32_t outstanding;		/* posted, or received and not read: see
+					 * queue_outstanding() */
 	uint32_t target;		/* what outstanding should be */
 	uint32_t granted;		/* frames promised to it: see pool.h */
 	uint32_t base;			/* frames posted besides the shares' */
@@ -117,6 +119,10 @@ struct queue {
 					 * in the ring below */
 	bool narrow;			/* A: its memory has more frames than
 					 * umem_holds() */
+	struct recall *recall;		/* owned: in doubt; else NULL: recall.h */
+	uint32_t in_doubt;		/* its frames, besides outstanding */
+	uint32_t n_dead;		/* entries of its fill ring that the
+					 * kernel is still to skip, at most */
 	struct share **shares;		/* owned; [0] is the primary */
 	uint32_t n_shares;
 	/* from other workers */
@@ -131,6 +137,9 @@ struct queue {
 					 * bound is what is posted; or NULL */
 	uint32_t base_max;		/* the rings were made for */
 	uint32_t loan_max;		/* 0: it is lent nothing */
+	uint32_t cons_seen;		/* the fill ring's consumer, and target, */
+	uint32_t target_seen;		/* at the last beat; and what was beyond */
+	bool silent_seen;		/* was then recalled */
 	enum umem_copy copy;		/* asked for */
 	struct share primary;
 	/* A: counted by the worker */

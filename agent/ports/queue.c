@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "ports/queue.h"
+#include "ports/recall.h"
 
 /* @credit NULL: one that nobody reads. */
 static void share_init(struct share *share, struct queue *queue,
@@ -33,7 +34,7 @@ int queue_open(const struct arena *arena, struct port *port,
 	       const struct queue_opts *opts, struct queue **ret_queue)
 {
 	struct umem_sizes sizes = {
-		.fill = round_up_pow2(opts->fill_max),
+		.fill = queue_fill_entries(opts->fill_max),
 		.tx = round_up_pow2(opts->out_max),
 		.comp = round_up_pow2(opts->out_max) * 2,
 		.rx = opts->rx_size,
@@ -92,6 +93,7 @@ void queue_close(struct queue *queue)
 	if (!queue)
 		return;
 	umem_close(&queue->umem, &queue->primary.rx);
+	recall_forget(queue);
 	mpsc_done(&queue->in);
 	free(queue->shares);
 	free(queue);
@@ -101,12 +103,17 @@ static uint32_t reclaim_region(struct arena *arena,
 			       const struct arena_region *region,
 			       struct frame_cache *cache, uint16_t entry)
 {
+	/* On a queue is also what is being taken off it. */
+	uint16_t recalled = frame_place(entry) == FRAME_QUEUE ?
+				    FRAME_RECALL << 12 | frame_who(entry) :
+				    entry;
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < region->n_frames; i++) {
 		uint32_t frame = region->first + i;
 
-		if (arena_where(arena, frame) != entry)
+		if (arena_where(arena, frame) != entry &&
+		    arena_where(arena, frame) != recalled)
 			continue;
 		queue_forget_meta(arena, frame);
 		frame_cache_put(cache, frame);
@@ -231,7 +238,7 @@ void queue_succeed_share(struct queue *queue, struct share *share,
 uint32_t queue_cover(struct queue *queue, struct promises *promises,
 		     uint32_t n, bool forced)
 {
-	uint32_t over = queue->granted - queue->target;
+	uint32_t over = queue_surplus(queue);
 	uint32_t need = n > over ? n - over : 0;
 	uint32_t got = forced ? promises_force(promises, need) :
 				promises_take(promises, need);
@@ -380,12 +387,13 @@ uint32_t queue_reap(struct queue *queue, struct arena *arena,
 static bool post(struct queue *queue, struct arena *arena,
 		 struct frame_cache *cache)
 {
-	uint32_t want = queue->target - queue->outstanding;
+	uint32_t want = queue_short_of(queue);
 	uint32_t n, pos;
 
 	if (want > BATCH)
 		want = BATCH;
-	/* The ring was made for all that is ever posted. */
+	/* The ring was made for all that is ever posted, and for what has been
+	 * taken off it besides. */
 	if (xsk_ring_prod__reserve(&queue->umem.fill, want, &pos) != want)
 		return false;
 	for (n = 0; n < want; n++) {
@@ -411,7 +419,7 @@ void queue_refill(struct queue *queue, struct arena *arena,
 		  struct frame_cache *cache)
 {
 	cache = frame_cache_of(cache, queue->umem.region);
-	while (queue->outstanding < queue->target)
+	while (queue_is_short(queue))
 		if (!post(queue, arena, cache))
 			break;
 	/* A zero-copy driver that found no frame waits to be told; the first

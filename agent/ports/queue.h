@@ -137,10 +137,51 @@ void queue_succeed_share(struct queue *queue, struct share *share,
 uint32_t queue_cover(struct queue *queue, struct promises *promises,
 		     uint32_t n, bool forced);
 
+/* Frames posted, or received and not read, but for those that are being taken
+ * off. Too few, and even less than none, as long as some of those have been
+ * received: see recall.h. Any thread. */
+static inline int32_t queue_outstanding(const struct queue *queue)
+{
+	return (int32_t)pool_load(&queue->outstanding);
+}
+
+/* All that it holds, these included. Any thread. */
+static inline uint32_t queue_held(const struct queue *queue)
+{
+	int32_t n = queue_outstanding(queue) +
+		    (int32_t)pool_load(&queue->in_doubt);
+
+	/* Another thread may have seen the one before, the other after. */
+	return n > 0 ? (uint32_t)n : 0;
+}
+
+/* How many frames it is short of. */
+static inline uint32_t queue_short_of(const struct queue *queue)
+{
+	int64_t n = (int64_t)queue->target - queue_outstanding(queue);
+
+	return n > 0 ? (uint32_t)n : 0;
+}
+
+/* Entries of a fill ring for @fill_max frames; and as many for entries that the
+ * kernel is to skip, and has not come to yet: see recall.h. */
+static inline uint32_t queue_fill_entries(uint32_t fill_max)
+{
+	return 2 * round_up_pow2(fill_max);
+}
+
+/* What is promised to the queue, and not for frames that it is to have. */
+static inline uint32_t queue_surplus(const struct queue *queue)
+{
+	return queue->granted - queue->in_doubt - queue->target;
+}
+
 /* Gives back what was promised and is neither wanted nor posted any more. */
 static inline void queue_settle(struct queue *queue, struct promises *promises)
 {
-	uint32_t held = max_u32(queue->target, queue->outstanding);
+	/* The larger one of target and outstanding. */
+	uint32_t held = queue->outstanding + queue_short_of(queue) +
+			queue->in_doubt;
 
 	if (__builtin_expect(queue->granted > held, 0)) {
 		promises_give(promises, queue->granted - held);
@@ -202,7 +243,8 @@ void queue_publish(struct queue *queue, struct share *share);
 uint32_t queue_reap(struct queue *queue, struct arena *arena,
 		    struct frame_cache *cache);
 
-/* Posts frames of the queue's region up to the target. */
+/* Posts frames of the queue's region up to the target. What is posted can be
+ * taken back: recall.h. */
 void queue_refill(struct queue *queue, struct arena *arena,
 		  struct frame_cache *cache);
 
@@ -244,7 +286,7 @@ static inline bool queue_has_unsent(const struct queue *queue)
 /* Whether the host pool had no frame when it was to be posted. */
 static inline bool queue_is_short(const struct queue *queue)
 {
-	return queue->outstanding < queue->target;
+	return queue_short_of(queue) > 0;
 }
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "ports/queue.h"
+#include "ports/recall.h"
 
 /* The kernel lets go of a queue in a work item after two grace periods: some
  * 20 ms after close(), and longer on a machine whose cores are all busy with
@@ -60,7 +61,7 @@ int queue_prepare(const struct queue *queue, const struct arena *arena,
 		  struct queue_sockets **ret_sockets)
 {
 	const struct umem_sizes sizes = {
-		.fill = fill_max ? round_up_pow2(fill_max)
+		.fill = fill_max ? queue_fill_entries(fill_max)
 				 : queue->umem.fill_size,
 		.tx = queue->umem.tx_size,
 		.comp = queue->umem.tx_size * 2,
@@ -100,6 +101,7 @@ void queue_unbind(struct queue *queue, struct arena *arena,
 	for (uint32_t i = 1; i < queue->n_shares; i++)
 		others[n++] = &queue->shares[i]->rx;
 	umem_close_all(&queue->umem, &queue->primary.rx, others, n);
+	recall_forget(queue);
 	queue_reclaim(arena, cache, FRAME_QUEUE, queue->id);
 	queue->outstanding = 0;
 	queue->n_unsent = 0;

@@ -183,7 +183,7 @@ struct moving {
  * that are posted, but as many with packets leave it at the same time. */
 static uint32_t hand_over(struct moving *moving, uint32_t n)
 {
-	n = min_u32(n, moving->from->granted - moving->from->target);
+	n = min_u32(n, queue_surplus(moving->from));
 	moving->from->granted -= n;
 	moving->n += n;
 	return n;
@@ -199,7 +199,7 @@ static uint32_t coming(const struct worker *worker,
 		const struct queue *queue = worker->queues[i];
 
 		if (queue->promises == promises)
-			n += queue->granted - queue->target;
+			n += queue_surplus(queue);
 	}
 	return n;
 }
@@ -667,7 +667,7 @@ static bool can_cover(const struct promises *promises,
 	int64_t has = promises_spare(promises);
 
 	if (queue)
-		has += queue->granted - queue->target;
+		has += queue_surplus(queue);
 	return has >= n;
 }
 

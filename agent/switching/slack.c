@@ -46,7 +46,7 @@ uint32_t slack_wanted(const struct queue *queue)
 
 void slack_keep(struct queue *queue, uint32_t n)
 {
-	queue->kept = min_u32(queue->kept + n, queue->granted - queue->target);
+	queue->kept = min_u32(queue->kept + n, queue_surplus(queue));
 }
 
 /* Up to @want more. Returns how many. */

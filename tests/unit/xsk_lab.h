@@ -12,11 +12,14 @@
 
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/if_packet.h>
+#include <linux/if_tun.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/netlink.h"
@@ -77,22 +80,53 @@ static inline int lab_packet_socket(int ifindex)
 	return fd;
 }
 
+/* Has @ifname run the program. 0 or a negative errno. */
+static inline int lab_attach(const char *ifname, uint32_t xdp_flags)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = xdp_flags);
+	struct link_info info;
+	int prog_fd, err = link_get(ifname, &info);
+
+	if (!err)
+		err = link_set_flags(info.ifindex, IFF_UP, IFF_UP);
+	if (err)
+		return err;
+	prog_fd = lab_load_program();
+	if (prog_fd < 0)
+		return prog_fd;
+	err = bpf_link_create(prog_fd, info.ifindex, BPF_XDP, &opts);
+	return err < 0 ? err : 0;
+}
+
 /* A pair of which @a has the program. Returns @b's packet socket, or -1. */
+static inline int lab_pair_by(const char *a, const char *b, uint32_t xdp_flags)
+{
+	struct link_info info;
+
+	if (unit_veth(a, b) || link_get(b, &info) ||
+	    link_set_flags(info.ifindex, IFF_UP, IFF_UP) ||
+	    lab_attach(a, xdp_flags))
+		return -1;
+	return lab_packet_socket(info.ifindex);
+}
+
 static inline int lab_pair(const char *a, const char *b)
 {
-	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
-	struct link_info info_a, info_b;
-	int prog_fd;
+	return lab_pair_by(a, b, XDP_FLAGS_DRV_MODE);
+}
 
-	if (unit_veth(a, b) || link_get(a, &info_a) || link_get(b, &info_b) ||
-	    link_set_flags(info_a.ifindex, IFF_UP, IFF_UP) ||
-	    link_set_flags(info_b.ifindex, IFF_UP, IFF_UP))
+/* A tap with the program. Returns the descriptor that its VM writes to, or
+ * -1. */
+static inline int lab_tap(const char *name)
+{
+	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI };
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr) < 0 ||
+	    lab_attach(name, XDP_FLAGS_DRV_MODE))
 		return -1;
-	prog_fd = lab_load_program();
-	if (prog_fd < 0 ||
-	    bpf_link_create(prog_fd, info_a.ifindex, BPF_XDP, &opts) < 0)
-		return -1;
-	return lab_packet_socket(info_b.ifindex);
+	return fd;
 }
 
 /* NULL, or why there is no lab here. */
