@@ -128,7 +128,7 @@ list_labs() {
 	add host/as-before - root 60 \
 		"'$TOP/tests/check/host' compare '$LOGS/host.before'"
 }
-SANITIZED_LABS="reload devices storm guest_races guest_offloads"
+SANITIZED_LABS="reload devices storm silent guest_races guest_offloads"
 # Minutes each, and seldom other news than without.
 [ -z "${CHECK_SLOW:-}" ] || SANITIZED_LABS+=" hostile guests bypass guest_restart"
 

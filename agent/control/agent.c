@@ -293,6 +293,7 @@ uint32_t agent_stop(struct agent *agent)
 	uint32_t missing = 0;
 
 	agent->ready = false;
+	pools_recall_stop(agent);
 	tags_started(agent);
 	if (agent->dp && agent->journal) {
 		datapath_heartbeat(agent->dp, 0);
@@ -361,6 +362,7 @@ void agent_learn(struct agent *agent)
 	    errno != EAGAIN)
 		log_warning("learning: %s", strerror(errno));
 	networks_learn(agent);
+	pools_recall_run(agent, false);
 	pools_balance(agent);
 	guests_check(agent);
 }

@@ -6,6 +6,7 @@
 #ifndef CONTROL_AGENT_H
 #define CONTROL_AGENT_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -45,6 +46,11 @@ struct agent {
 		uint64_t last_ns;	/* CLOCK_MONOTONIC; 0: never */
 		uint64_t n_events;
 	} pressure;
+	struct recalls {		/* see pools_recall.c */
+		pthread_t thread;	/* waits for a grace period */
+		bool running;
+		bool over;		/* A: it has ended */
+	} recalls;
 	struct isolated {
 		char name[CONFIG_NAME_MAX];	/* of the VM */
 		uint32_t region;		/* owned */

@@ -274,10 +274,17 @@ int pools_resize(struct agent *agent, struct port *port, uint64_t frames,
 	had = pool_load(&pool->size);
 	if (port->state == PORT_STATE_UP) {
 		spare = promises_spare(port->promises);
+		if ((int64_t)frames - had > spare) {
+			pools_recall_quiet(agent);
+			pools_recall_wait(agent);
+			spare = promises_spare(port->promises);
+		}
 		if ((int64_t)frames - had > spare)
 			pools_take_back(agent, port,
 					(uint32_t)(frames - had));
 		pools_set(agent, port, (uint32_t)frames, POOL_REQUEST);
+		if (frames < had)
+			pools_recall_of(agent, port);
 	}
 	if (pool->max > rings_hold(port))
 		snprintf(rings, sizeof(rings),
@@ -333,5 +340,6 @@ void pools_tick(struct agent *agent)
 	}
 	pools_relieve(agent);
 	pools_lend(agent);
+	pools_recall_silent(agent);
 	pools_collect(agent);
 }

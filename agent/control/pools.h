@@ -27,6 +27,14 @@
  * back, as frames are pinned; it keeps the packets in fewer frames, so that
  * less of the caches is theirs, and a smaller arena can do.
  *
+ * Silence. What a pool has given up of frames that are posted comes back with
+ * packets; where none come it is recalled (ports/recall.h): from queues on which
+ * nothing was received from one beat to the next, once their pools shrink no
+ * further, or at once, on request, under pressure, and for who is short. That
+ * takes two calls of the queue's worker, and in between a grace period, for which
+ * a thread waits that then wakes this one: 10 to 20 ms, seconds on a host that
+ * has more to do than it can.
+ *
  * All functions: control thread.
  */
 #ifndef CONTROL_POOLS_H
@@ -137,6 +145,28 @@ void pools_lend(struct agent *agent);
 
 /* Calls in what is lent until @want frames are spare. */
 void pools_call_in(struct agent *agent, uint32_t want);
+
+/*
+ * Begins to take frames off the fill ring of @queue, so that no more than @posted
+ * stay that are not received yet. It will have them posted again as far as its
+ * target says so. Returns how many; they are spare when the recall ends, which
+ * pools_recall_run() looks after: to be called after the last of several, and
+ * called by the control thread's loop when it is time.
+ */
+uint32_t pools_recall(struct agent *agent, struct queue *queue,
+		      uint32_t posted);
+void pools_recall_run(struct agent *agent, bool beat);
+
+/* What is beyond its target, of queues that are quiet at the moment; of all
+ * queues that serve @port; or with each beat, of silent ones. Returns how many
+ * frames are on their way. */
+uint32_t pools_recall_quiet(struct agent *agent);
+void pools_recall_of(struct agent *agent, const struct port *port);
+void pools_recall_silent(struct agent *agent);
+
+/* Waits for what is under way; forgets about it, before all queues are closed. */
+void pools_recall_wait(struct agent *agent);
+void pools_recall_stop(struct agent *agent);
 
 /* With each beat: losses behind the programs, pressure, idle pools, caps. */
 void pools_tick(struct agent *agent);

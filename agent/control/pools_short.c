@@ -101,14 +101,19 @@ static void serve_wanted(struct agent *agent)
 	uint32_t slot = __atomic_exchange_n(&promises->wanted, 0,
 					    __ATOMIC_ACQUIRE);
 	struct port *port = slot ? agent->ports[slot] : NULL;
-	uint32_t size;
+	uint32_t size, want;
 
 	if (!port || port->kind != PORT_VM || port->region)
 		return;
 	size = pool_load(&port->pool.size);
-	if (pool_load(&port->pool.cap) > size)
-		pools_take_back(agent, port,
-				max_u32(promises->batch, size / 2));
+	want = max_u32(promises->batch, size / 2);
+	if (pool_load(&port->pool.cap) > size) {
+		/* First what nobody misses: it is here in a moment, and who
+		 * asked will ask again. */
+		if (want > promises_spare(promises))
+			want -= min_u32(want, pools_recall_quiet(agent));
+		pools_take_back(agent, port, want);
+	}
 	/* Nothing is to be had: nobody need ask again before the next beat. */
 	if (promises_spare(promises) <= 0)
 		__atomic_store_n(&promises->wanted, slot, __ATOMIC_RELEASE);
@@ -182,8 +187,10 @@ void pools_press(struct agent *agent)
 
 	agent->pressure.last_ns = now_ns();
 	agent->pressure.n_events++;
-	if (first)
+	if (first) {
 		press(agent);
+		pools_recall_quiet(agent);
+	}
 }
 
 /* ---- nearly empty ---- */
