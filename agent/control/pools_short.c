@@ -195,7 +195,8 @@ void pools_press(struct agent *agent)
 
 /* ---- nearly empty ---- */
 
-/* Given up by pools, and posted until packets bring them back; or lent. */
+/* Given up by pools, and posted until packets bring them back, or a recall; or
+ * lent. */
 static uint32_t to_come(const struct agent *agent)
 {
 	uint32_t sum = 0;

@@ -7,7 +7,7 @@
  *
  *	  spare				promised to nobody
  *	+ queue->granted		of all queues: posted on it, or received
- *					and not read
+ *					and not read, or being recalled
  *	+ port->out_max			of all ports: on their way out
  *	+ pool->reserved		of all VMs: of min, what no part has now
  *	+ memory.reserve		caches, packets in a worker's hands, and
@@ -29,8 +29,9 @@
  * So a bound is covered at any moment, also in the middle of a batch of
  * packets, and no lock is needed. What a smaller bound sets free is spare again
  * only when the frames are back: queue->granted falls to what is posted, not
- * to what should be (queue_settle()). On one queue frames are alike, so that
- * what one VM gives up there another has at once.
+ * to what should be (queue_settle()). They come with packets, or are recalled
+ * where none come (recall.h). On one queue frames are alike, so that what one
+ * VM gives up there another has at once.
  *
  * A VM's own minimum cannot be lent: it is reserved before anybody may grow,
  * and promises_force() lets spare fall below zero rather than refuse it; then
