@@ -233,15 +233,39 @@ uint32_t datapath_last_tag(struct datapath *dp)
 	return last;
 }
 
+/* The kernel lets nobody go on who has changed a map in a map before all programs
+ * have ended that may still see the old one. */
+static int wait_by_map(void)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts);
+	const uint32_t key = 0;
+	int inner, outer, err = -1;
+
+	inner = bpf_map_create(BPF_MAP_TYPE_ARRAY, "grace_inner", 4, 4, 1,
+			       NULL);
+	if (inner < 0)
+		return inner;
+	opts.inner_map_fd = (uint32_t)inner;
+	outer = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "grace", 4, 4, 1,
+			       &opts);
+	if (outer >= 0) {
+		err = bpf_map_update_elem(outer, &key, &inner, BPF_ANY);
+		close(outer);
+	}
+	close(inner);
+	return err;
+}
+
 void datapath_synchronize(void)
 {
-	/* An RCU grace period: NAPI, programs and the redirects they asked
-	 * for all run inside RCU read-side sections. */
-	if (syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0) {
-		const struct timespec pause = { .tv_nsec = 50 * NS_PER_MS };
+	const struct timespec pause = { .tv_nsec = 50 * NS_PER_MS };
 
+	/* An RCU grace period: NAPI, programs and the redirects they asked
+	 * for all run inside RCU read-side sections. membarrier() does not
+	 * offer it with nohz_full. */
+	if (syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) < 0 &&
+	    wait_by_map())
 		nanosleep(&pause, NULL);
-	}
 }
 
 /* ---- counters ---- */
