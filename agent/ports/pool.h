@@ -105,6 +105,7 @@ struct pool {
 	uint32_t size;		/* A: the sum of the bounds */
 	uint32_t cap;		/* A: what it may grow to at the moment */
 	uint32_t max;		/* A */
+	uint64_t out_ns;	/* A: when some last were on their way to it */
 	uint32_t out_peak;	/* A: frames on their way to it, this window */
 	uint32_t out_last;	/* and in the one before: W, see breathe.c */
 	/* What the parts do not shrink below: by themselves (what has been

@@ -85,7 +85,7 @@ struct share {
 	uint32_t over;			/* frames beyond it: the queue's slack */
 	uint32_t peak, last_peak;	/* used, in this window and the last */
 	uint64_t n_window;		/* n_packets when the window began */
-	uint64_t seen_round;		/* the last that had packets */
+	uint64_t seen_ns;		/* of the last packets: worker's clock */
 	/* C */
 	struct port *to;		/* the VM; NULL: look it up */
 	struct queue *queue;
@@ -107,10 +107,10 @@ struct queue {
 	uint32_t kept;			/* beyond target, posted, and for
 					 * others: not to be lent */
 	uint32_t over;			/* of all shares, beyond their limits */
-	uint32_t run;			/* packets since the last pause */
+	uint32_t run;			/* packets of a burst: see slack.h */
 	uint32_t run_peak, run_last;	/* at most, in this window and the last */
-	uint64_t run_round;		/* the last that had packets */
-	uint64_t borrow_round;		/* when it may look for more next */
+	uint64_t run_begin_ns, run_ns;	/* of the first, and the last of them */
+	uint64_t look_ns;		/* when it is to look for a loan */
 	struct vm_credit *slack;	/* borrowed: uplinks: the map's; or none */
 	uint32_t taken;			/* slack->handed when over was counted */
 	uint32_t n_out;			/* sent, and not completed yet */

@@ -41,7 +41,7 @@ uint32_t recall_possible(const struct queue *queue, uint32_t posted)
 {
 	int64_t n = queue_outstanding(queue);
 
-	if (!queue->umem.umem || queue->umem.zero_copy || queue->suspended ||
+	if (queue->umem.fd < 0 || queue->umem.zero_copy || queue->suspended ||
 	    queue->recall)
 		return 0;
 	return n > posted ? (uint32_t)(n - posted) : 0;

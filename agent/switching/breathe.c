@@ -288,6 +288,10 @@ static uint32_t make_room(struct worker *worker, struct port *port,
 	uint32_t used = out_used(worker, port);
 	uint32_t room = used < max ? max - used : 0;
 
+	if (__atomic_load_n(&port->pool.out_ns, __ATOMIC_RELAXED) !=
+	    worker->now_ns)
+		__atomic_store_n(&port->pool.out_ns, worker->now_ns,
+				 __ATOMIC_RELAXED);
 	if (used + want > pool_load(&port->pool.out_peak))
 		__atomic_store_n(&port->pool.out_peak, used + want,
 				 __ATOMIC_RELAXED);
@@ -577,7 +581,7 @@ static void trim_part(struct worker *worker, struct share *share,
 	struct trimming *trim = arg;
 	uint32_t n = trim_part_by(share, port, trim);
 
-	if (trim->quiet && worker->round - share->seen_round < BREATHE_QUIET)
+	if (trim->quiet && worker->now_ns - share->seen_ns < SLACK_QUIET_NS)
 		return;
 	cut(worker, share, port, n, trim->reason);
 	/* For who asked, not to be lent to this queue instead. */
@@ -592,7 +596,12 @@ static void trim_out(struct worker *worker, struct port *port,
 	uint32_t max = pool_load(&port->out_max);
 	uint32_t keep = max_u32(pool_load(&kept_parts(port, trim)->out),
 				trim->times * out_used(worker, port));
+	uint64_t seen = __atomic_load_n(&port->pool.out_ns, __ATOMIC_RELAXED);
 
+	/* By another worker's clock, perhaps: that may be ahead. */
+	if (trim->quiet &&
+	    (int64_t)(worker->now_ns - seen) < (int64_t)SLACK_QUIET_NS)
+		return;
 	if (max > keep)
 		trim->got += cut_out(worker, port, max,
 				     min_u32(max - keep, trim->want - trim->got),

@@ -66,7 +66,4 @@ uint32_t breathe_take_idle(struct worker *worker, const struct queue *queue,
 			   uint32_t want);
 #define BREATHE_PAUSE	8	/* rounds without doing so */
 
-/* Rounds without a packet after which a burst is over. */
-#define BREATHE_QUIET	16
-
 #endif

@@ -434,7 +434,7 @@ uint32_t forward_share(struct worker *worker, struct share *share)
 	queue_release(share->queue, share, n);
 	if (share->to)
 		queue_publish(share->queue, share);
-	share->counts->seen_round = worker->round;
+	share->counts->seen_ns = worker->now_ns;
 	count_add(&share->n_packets, n);
 	count_add(&share->queue->n_rx, n);
 	return n;

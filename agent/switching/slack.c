@@ -78,30 +78,71 @@ void slack_set(struct queue *queue)
 	}
 }
 
-void slack_look(struct worker *worker, struct queue *queue, uint32_t n)
+void slack_note(struct worker *worker, struct queue *queue, uint32_t n)
 {
-	uint32_t want;
-
-	if (worker->round - queue->run_round > BREATHE_QUIET)
+	if (!queue->loan_max)
+		return;
+	if (worker->now_ns - queue->run_ns >= SLACK_QUIET_NS ||
+	    worker->now_ns - queue->run_begin_ns >= SLACK_AWAY_NS) {
+		queue->run_begin_ns = worker->now_ns;
 		queue->run = 0;
-	if (n)
-		queue->run_round = worker->round;
+	}
+	queue->run_ns = worker->now_ns;
 	queue->run += n;
 	if (queue->run > queue->run_peak)
-		set(&queue->run_peak, min_u32(queue->run, SLACK_LOAN_MAX));
-	if (worker->round < queue->borrow_round || !may_borrow(queue) ||
-	    queue->loan >= needed(queue))
-		return;
-	want = slack_wanted(queue);
+		set(&queue->run_peak, queue->run);
+	if (!queue->look_ns && queue->loan < needed(queue))
+		queue->look_ns = worker->now_ns + SLACK_QUIET_NS;
+}
+
+/* Looks for what the queue's bursts need. Returns whether it has that. */
+static bool look(struct worker *worker, struct queue *queue)
+{
+	uint32_t want = slack_wanted(queue);
+
 	if (want <= queue->loan)
-		return;
+		return true;
 	want -= queue->loan;
 	want -= borrow(queue, want);
 	if (want && breathe_take_idle(worker, queue, want))
 		want -= borrow(queue, want);
-	/* It takes a look at all VMs: not again at once if nobody has any. */
-	if (want)
-		queue->borrow_round = worker->round + BREATHE_PAUSE;
+	return !want;
+}
+
+/* While packets come it is looked for again and again, and once after them. */
+static void look_again(struct worker *worker, struct queue *queue)
+{
+	if (look(worker, queue) ||
+	    worker->now_ns - queue->run_ns >= SLACK_QUIET_NS)
+		queue->look_ns = 0;
+	else
+		queue->look_ns = worker->now_ns + SLACK_PAUSE_NS;
+}
+
+void slack_look(struct worker *worker, uint64_t now_ns)
+{
+	worker->now_ns = now_ns;
+	for (uint32_t i = 0; i < worker->n_queues; i++) {
+		struct queue *queue = worker->queues[i];
+
+		if (queue->look_ns && queue->look_ns <= now_ns)
+			look_again(worker, queue);
+	}
+}
+
+uint64_t slack_wait(const struct worker *worker, uint64_t now_ns)
+{
+	uint64_t first = UINT64_MAX;
+
+	for (uint32_t i = 0; i < worker->n_queues; i++) {
+		uint64_t at = worker->queues[i]->look_ns;
+
+		if (at && at < first)
+			first = at;
+	}
+	if (first == UINT64_MAX)
+		return first;
+	return first > now_ns ? first - now_ns : 1;
 }
 
 void slack_window(struct worker *worker, struct queue *queue)
@@ -110,7 +151,7 @@ void slack_window(struct worker *worker, struct queue *queue)
 		return;
 	slack_keep(queue, 0);
 	set(&queue->run_last, queue->run_peak);
-	set(&queue->run_peak, min_u32(queue->run, SLACK_LOAN_MAX));
+	set(&queue->run_peak, 0); /* and what is under way, with its next packet */
 	/* Until none is said to be needed that is not. */
 	if (needed(queue))
 		worker->breathing = true;

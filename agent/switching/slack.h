@@ -10,14 +10,16 @@
  *
  *	loan = the larger of
  *		an equal share of the half of what is spare, the loans among it
- *		what bursts need: twice the most packets that came without a
- *		pause in this window and the one before, less what the base gives
+ *		what bursts need: twice the most packets of a burst in this
+ *		window and the one before, less what the base gives; a burst
+ *		ends with a pause, or when a worker will have come to it
  *	and at most queue->loan_max.
  *
  * The first follows what is spare, at the control thread's beat (slack_set()).
- * The second is looked at in each round, and takes what pools have and do not
- * use once their own burst is over: what a pool holds for the next burst of one
- * VM is better held for that of any.
+ * The second is looked for by the worker, each millisecond while packets come and
+ * once after them. It takes what pools have and do not use once their own burst is
+ * over (SLACK_QUIET_NS): what a pool holds for the next burst of one VM is better
+ * held for that of any.
  *
  * A pool that grows when nothing is spare takes what others do not use, then
  * loans. A part on the same queue gets their frames as they are, posted;
@@ -43,8 +45,21 @@ uint32_t slack_wanted(const struct queue *queue);
 /* Has it be that, as far as frames are spare. */
 void slack_set(struct queue *queue);
 
-/* After a round's packets, @n, were read: more, if bursts need it. */
-void slack_look(struct worker *worker, struct queue *queue, uint32_t n);
+/* Without a packet for so long a burst is over. */
+#define SLACK_QUIET_NS	(200 * NS_PER_US)
+/* And after so long in any case. */
+#define SLACK_AWAY_NS	(2 * NS_PER_MS)
+/* Until a loan that could not be had is looked for again. */
+#define SLACK_PAUSE_NS	(1 * NS_PER_MS)
+
+/* @n packets of the queue's were read in a round. */
+void slack_note(struct worker *worker, struct queue *queue, uint32_t n);
+
+/* Looks for loans, of the queues that it is time for. */
+void slack_look(struct worker *worker, uint64_t now_ns);
+
+/* Nanoseconds until it is time; UINT64_MAX: it is not. */
+uint64_t slack_wait(const struct worker *worker, uint64_t now_ns);
 
 /* At the end of a window. */
 void slack_window(struct worker *worker, struct queue *queue);

@@ -43,8 +43,8 @@ static uint32_t serve_queue(struct worker *worker, struct queue *queue)
 		}
 	}
 	work = n_reaped + n_read;
-	if (queue->slack)
-		slack_look(worker, queue, n_read);
+	if (n_read)
+		slack_note(worker, queue, n_read);
 	if (__builtin_expect(queue->suspended, 0))
 		return work;
 	work += output_drain(worker, queue);
@@ -202,6 +202,9 @@ static uint64_t sleep_ns(const struct worker *worker)
 
 	if (window < ns)
 		ns = window;
+	window = slack_wait(worker, now_ns());
+	if (window < ns)
+		ns = window;
 
 	if (worker->blocked)
 		return ns < RETRY_NS ? ns : RETRY_NS;
@@ -285,12 +288,14 @@ static void *worker_main(void *arg)
 
 		run_call(worker);
 		worker->now_s = (uint32_t)(last / NS_PER_SEC);
+		worker->now_ns = last;
 		work = run_round(worker);
 		rcu_quiescent_state();
 		count_add(&worker->stats.loops, 1);
 		if (work && ++unseen < ROUNDS_PER_LOOK)
 			continue;
 		now = now_ns();
+		slack_look(worker, now);
 		breathe_window(worker, now);
 		if (work || unseen) {
 			count_add(&worker->stats.busy_ns, now - last);

@@ -82,6 +82,8 @@ struct worker {
 					 * none, see guest_call() */
 	uint32_t index;
 	uint32_t now_s;			/* monotonic seconds, once a round */
+	uint64_t now_ns;		/* as of some rounds ago, at most: for
+					 * what is coarser than that */
 	uint64_t round;			/* counts from 1 */
 	struct fdb_memo memo[FDB_MEMO_SIZE];
 	bool blocked;			/* packets wait for room at a port */

@@ -31,6 +31,7 @@
 #define RIG_BASE       80 /* frames posted besides shares' */
 #define RIG_OUT	       128
 #define RIG_BATCH      64 /* of pools */
+#define RIG_ROUND_NS   (10 * NS_PER_US)
 
 /* Where the counts of credits begin: they wrap soon. */
 #define RIG_COUNTED (UINT32_MAX - 40)
@@ -486,7 +487,8 @@ static inline void rig_round(struct rig *rig, uint32_t index)
 		queue_reap(queue, &rig->vs.arena, &worker->cache);
 		for (uint32_t s = 0; s < queue->n_shares; s++)
 			n += forward_share(worker, queue->shares[s]);
-		slack_look(worker, queue, n);
+		if (n)
+			slack_note(worker, queue, n);
 		if (queue->suspended)
 			continue;
 		output_drain(worker, queue);
@@ -494,6 +496,7 @@ static inline void rig_round(struct rig *rig, uint32_t index)
 		queue_settle(queue, &rig->vs.promises);
 	}
 	output_flush(worker);
+	slack_look(worker, worker->now_ns + RIG_ROUND_NS);
 }
 
 static inline void rig_rounds(struct rig *rig)

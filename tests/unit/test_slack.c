@@ -4,6 +4,9 @@
 
 #define LOAN_MAX 512
 
+/* Rounds after which a burst is over, and a loan has been looked for again. */
+#define LATER ((SLACK_QUIET_NS + 2 * SLACK_PAUSE_NS) / RIG_ROUND_NS)
+
 /* As the control thread's beat. */
 static void beat(struct net *net)
 {
@@ -137,6 +140,13 @@ static void test_convert(void **state)
 	net_done(&net);
 }
 
+static void later(struct net *net)
+{
+	for (uint32_t i = 0; i < LATER; i++)
+		rig_round(net->rig, 0);
+	check(net);
+}
+
 /* What one VM's burst needed is there for the next one's, and is taken from who
  * had it and does not use it any more. */
 static void test_bursts(void **state)
@@ -144,6 +154,7 @@ static void test_bursts(void **state)
 	struct net net;
 	struct queue *queue = net_lend(&net, 480);
 	struct worker *worker = worker_of(&net, WAN);
+	uint32_t half;
 
 	(void)state;
 	net.rig->vs.promises.n_borrowers = 1000; /* only what bursts need */
@@ -151,24 +162,27 @@ static void test_bursts(void **state)
 	rig_round(net.rig, 0);
 	check(&net);
 	assert_true(limit(&net, VM1) > 56);
-	/* 2 * 56 - 40, in whole batches */
+	assert_int_equal(queue->loan, 0);
+	assert_int_equal(slack_wait(worker, worker->now_ns),
+			 SLACK_QUIET_NS - RIG_ROUND_NS);
+	/* 2 * 56 - 40, in whole batches, when the burst is over */
+	later(&net);
 	assert_int_equal(queue->loan, 64);
-	assert_int_equal(to_vm(&net, VM1, 144), 144);
-	for (int i = 0; i < 8; i++) {
-		rounds(&net);
-		drain(&net);
-	}
-	assert_int_equal(queue->run_peak, 200);
-	/* 2 * 200 - 40, as far as there were some */
-	assert_true(queue->loan >= 128 && queue->loan <= 320);
-	/* VM1 has the rest of what was spare; not when its burst is over. */
-	assert_true(net.port[VM1]->pool.size > MIN);
+	assert_true(slack_wait(worker, worker->now_ns) == UINT64_MAX);
+	drain(&net);
+	assert_int_equal(to_vm(&net, VM1, 130), 130);
+	later(&net);
+	assert_int_equal(queue->run_peak, 130);
+	/* 2 * 130 - 40 */
+	assert_int_equal(queue->loan, 192);
+	drain(&net);
+	rounds(&net);
 	queue->run_peak = 500;
-	for (uint32_t i = 0; i < BREATHE_QUIET + 2 * BREATHE_PAUSE; i++)
-		rig_round(net.rig, 0);
-	check(&net);
-	assert_true(limit(&net, VM1) < RX + 192);
-	assert_true(queue->loan >= 448);
+	assert_int_equal(to_vm(&net, VM2, 1), 1);
+	later(&net);
+	/* VM1 had some of it; not now that its burst is over. */
+	assert_int_equal(limit(&net, VM1), RX);
+	assert_true(queue->loan > 192);
 	/* The need is forgotten with the windows; a beat calls the loan in. */
 	window(&net);
 	assert_true(worker->breathing);
@@ -176,9 +190,10 @@ static void test_bursts(void **state)
 	window(&net);
 	net.rig->vs.promises.n_borrowers = 100;
 	/* A hundredth of half of what is spare and lent to a hundred */
-	assert_int_equal(slack_wanted(queue), 448 / 2 / 64 * 64);
+	half = queue->loan / 2 / 64 * 64;
+	assert_int_equal(slack_wanted(queue), half);
 	beat(&net);
-	assert_int_equal(queue->loan, 192);
+	assert_int_equal(queue->loan, half);
 	net_done(&net);
 }
 
@@ -211,7 +226,7 @@ static void test_called_in_for_a_minimum(void **state)
 
 	(void)state;
 	queue->run = queue->run_peak = 5000;
-	queue->run_round = worker->round;
+	queue->run_ns = queue->run_begin_ns = worker->now_ns;
 	beat(&net);
 	rounds(&net);
 	assert_int_equal(queue->loan, LOAN_MAX);
@@ -242,7 +257,8 @@ static void test_called_in_for_another_pool(void **state)
 
 	(void)state;
 	queue->run = queue->run_peak = 5000;
-	queue->run_round = worker_of(&net, WAN)->round;
+	queue->run_ns = worker_of(&net, WAN)->now_ns;
+	queue->run_begin_ns = queue->run_ns;
 	beat(&net);
 	rounds(&net);
 	assert_int_equal(spare_of(&net), 0);
@@ -280,9 +296,8 @@ static void test_asked(void **state)
 	set_pool(&net, &parts);
 	assert_int_equal(limit(&net, VM1), RX + 400);
 	queue->run_peak = 500;
-	for (uint32_t i = 0; i < BREATHE_QUIET + 2 * BREATHE_PAUSE; i++)
-		rig_round(net.rig, 0);
-	check(&net);
+	assert_int_equal(to_vm(&net, VM2, 1), 1);
+	later(&net);
 	assert_int_equal(limit(&net, VM1), RX + 400);
 	assert_int_equal(queue->loan, 480 - 400);
 	net_done(&net);

@@ -383,7 +383,8 @@ static void test_bind_prepared(void **state)
 		assert_places(&bench, 0, 0);
 		queue_wait_for(bench.port, QUEUE_WAIT_NS);
 		assert_int_equal(queue_bind(bench.queue, sockets), 0);
-		assert_int_equal(bench.queue->umem.fill_size, fill);
+		assert_int_equal(bench.queue->umem.fill_size,
+				 queue_fill_entries(fill));
 		map_set(KEY_SHARE, &share->rx);
 		queue_refill(bench.queue, &bench.arena, &bench.cache);
 		n = send_frames(&share->rx, KEY_SHARE, 100, 50);
