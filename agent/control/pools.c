@@ -275,6 +275,7 @@ int pools_resize(struct agent *agent, struct port *port, uint64_t frames,
 	if (port->state == PORT_STATE_UP) {
 		spare = promises_spare(port->promises);
 		if ((int64_t)frames - had > spare) {
+			pools_call_in(agent, (uint32_t)(frames - had));
 			pools_recall_quiet(agent);
 			pools_recall_wait(agent);
 			spare = promises_spare(port->promises);

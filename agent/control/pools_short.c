@@ -110,6 +110,7 @@ static void serve_wanted(struct agent *agent)
 	if (pool_load(&port->pool.cap) > size) {
 		/* First what nobody misses: it is here in a moment, and who
 		 * asked will ask again. */
+		pools_call_in(agent, want);
 		if (want > promises_spare(promises))
 			want -= min_u32(want, pools_recall_quiet(agent));
 		pools_take_back(agent, port, want);
