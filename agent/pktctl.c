@@ -158,8 +158,10 @@ static int check_options(const struct command *command, const struct verb *verb)
 	const struct question *q = &command->question;
 	char word[80];
 
-	if (command->watch_s > 0 && strcmp(q->verb, "show"))
-		return fail_usage("cannot be watched", q->object);
+	if (command->watch_s > 0 && strcmp(q->verb, "show")) {
+		snprintf(word, sizeof(word), "%s %s", q->object, q->verb);
+		return fail_usage("cannot be watched", word);
+	}
 	if (q->all && !verb->takes_all)
 		return fail_usage("only for counters, bypass and pool log",
 				  "--all");

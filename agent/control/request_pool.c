@@ -218,6 +218,12 @@ int request_pool_audit(struct request *req)
 	struct audit audit;
 	int ret;
 
+	/* All workers stand still meanwhile. */
+	if (!req->peer->may_command) {
+		json_decref(obj);
+		json_decref(texts);
+		return request_refuse(req, "an audit");
+	}
 	ret = audit_run(req->env->agent, &audit);
 	if (ret) {
 		snprintf(req->err, sizeof(req->err), "no memory for an audit");

@@ -59,8 +59,8 @@ wrong "--size 64: only for pool arena" pool resize vm1 --frames 64 --size 64
 wrong "--frames 64: only for pool resize" pool arena --frames 64 --size 64
 wrong "--all: only for counters, bypass and pool log" pool show -a
 wrong "--all: only for counters, bypass and pool log" bypass off vm1 -a
-wrong "pool: cannot be watched" -w pool log
+wrong "pool log: cannot be watched" -w pool log
 wrong "x: one word too many" pool log vm1 x
-wrong "pool: cannot be watched" -w pool audit
+wrong "pool audit: cannot be watched" -w pool audit
 wrong "x: one word too many" reload x
 exit $rc
