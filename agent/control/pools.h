@@ -164,7 +164,8 @@ uint32_t pools_recall_quiet(struct agent *agent);
 void pools_recall_of(struct agent *agent, const struct port *port);
 void pools_recall_silent(struct agent *agent);
 
-/* Waits for what is under way; forgets about it, before all queues are closed. */
+/* Waits for what is under way, 100 ms at most; forgets about it, before all
+ * queues are closed. */
 void pools_recall_wait(struct agent *agent);
 void pools_recall_stop(struct agent *agent);
 

@@ -12,6 +12,9 @@
 #include "ports/recall.h"
 #include "switching/worker.h"
 
+/* Two grace periods, and some: the control thread has other work. */
+#define WAIT_NS (100 * NS_PER_MS)
+
 /* Calls @fn with each queue; returns the sum of what it returns. */
 static uint32_t each_queue(struct agent *agent,
 			   uint32_t (*fn)(struct agent *agent,
@@ -156,11 +159,27 @@ void pools_recall_run(struct agent *agent, bool beat)
 		start_grace(agent);
 }
 
+/* False: that is too long to wait for it. */
+static bool wait_until_over(struct agent *agent, uint64_t deadline)
+{
+	const struct timespec pause = { .tv_nsec = NS_PER_MS / 2 };
+
+	while (!__atomic_load_n(&agent->recalls.over, __ATOMIC_ACQUIRE)) {
+		if (now_ns() > deadline)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
+}
+
 void pools_recall_wait(struct agent *agent)
 {
+	const uint64_t deadline = now_ns() + WAIT_NS;
+
 	/* The first may have begun before the last frames were asked for. */
 	for (int i = 0; i < 2 && agent->recalls.running; i++) {
-		end_grace(agent);
+		if (!wait_until_over(agent, deadline))
+			return;
 		pools_recall_run(agent, false);
 	}
 }
