@@ -7,7 +7,8 @@
  *
  *	  spare				promised to nobody
  *	+ queue->granted		of all queues: posted on it, or received
- *					and not read, or being recalled
+ *					and not read, or being recalled; what
+ *					is lent to it as slack among it
  *	+ port->out_max			of all ports: on their way out
  *	+ pool->reserved		of all VMs: of min, what no part has now
  *	+ memory.reserve		caches, packets in a worker's hands, and
@@ -45,6 +46,9 @@
  * rather than not at all. That frames really stay within their terms is kept
  * by the bounds themselves: the program refuses what exceeds a credit, a
  * queue is refilled up to its target, and output.c charges before it sends.
+ * Packets that go from a queue to their VM when nothing is spare take the queue's
+ * promises along (breathe_make_way()); the queue has less than it holds then
+ * until that batch has been read, which is before it is refilled or settled.
  * tests/unit/test_pools_random.c holds all of it together, with threads.
  *
  * Thread-safety: A = atomic, C = control thread, read by workers.

@@ -251,7 +251,7 @@ static void grow_out(struct worker *worker, struct port *port, uint32_t want,
 	}
 	want = min_u32(want, n);
 	got = promises_take(port->promises, n);
-	if (got < want && moving &&
+	if (got < want && moving && moving->from->promises == port->promises &&
 	    max + got >= out_used(worker, port) + moving->staged)
 		got += promises_to_move(worker, port,
 					min_u32(want - got, moving->ready),
