@@ -156,7 +156,7 @@ $(B)/libfront.a: $(FRONT_OBJ)
 # Warnings of tests' and tools' own; they are built like the product.
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libagent.a $(B)/libfront.a
 	@echo "  LINK    $@"
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(LIBS) -o $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(LIBS) -lm -o $@
 
 $(B)/tests/bpf/%: $(B)/tests/bpf/%.o $(B)/libagent.a
 	@echo "  LINK    $@"
