@@ -43,7 +43,7 @@ ALL_CFLAGS := -std=gnu11 $(WARN) $(CFLAGS) $(SANFLAGS) -D_GNU_SOURCE \
 	      -Iinclude -Iagent -I$(B)/gen
 ALL_LDFLAGS := $(LDFLAGS) $(SANFLAGS) -pthread
 LIBS	:= -lxdp -lbpf -lyaml -ljansson -lmicrohttpd -lurcu-qsbr -lurcu-cds \
-	   -lmnl -lcap-ng -lsystemd
+	   -lmnl -lcap-ng -lsystemd -lsodium
 BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -std=gnu11 -Wall -Wextra -Wshadow \
 	      -Werror -MMD -MP -Iinclude -Ibpf \
 	      -I/usr/include/$(shell uname -m)-linux-gnu
