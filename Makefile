@@ -9,6 +9,8 @@
 #                       ROUNDS= CASES= SIZES= SWITCHES= PROFILE=1
 #   sudo make bench-pools  what pools that breathe are worth;
 #                       ROUNDS= CASES= SECS= ...
+#   make bench-rates    the rate control between VMs, in simulation; RATES=
+#                       options of tests/bench/ratesim
 #   make install        DESTDIR= PREFIX= SYSCONFDIR= UNITDIR=
 #   make uninstall      the same variables; the configuration stays
 #   make tidy           clang-tidy
@@ -43,7 +45,7 @@ ALL_CFLAGS := -std=gnu11 $(WARN) $(CFLAGS) $(SANFLAGS) -D_GNU_SOURCE \
 	      -Iinclude -Iagent -I$(B)/gen
 ALL_LDFLAGS := $(LDFLAGS) $(SANFLAGS) -pthread
 LIBS	:= -lxdp -lbpf -lyaml -ljansson -lmicrohttpd -lurcu-qsbr -lurcu-cds \
-	   -lmnl -lcap-ng -lsystemd
+	   -lmnl -lcap-ng -lsystemd -lsodium
 BPF_CFLAGS := -g -O2 -mcpu=v3 -target bpf -std=gnu11 -Wall -Wextra -Wshadow \
 	      -Werror -MMD -MP -Iinclude -Ibpf \
 	      -I/usr/include/$(shell uname -m)-linux-gnu
@@ -156,7 +158,7 @@ $(B)/libfront.a: $(FRONT_OBJ)
 # Warnings of tests' and tools' own; they are built like the product.
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libagent.a $(B)/libfront.a
 	@echo "  LINK    $@"
-	$(Q)$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(LIBS) -o $@
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ -lcmocka $(LIBS) -lm -o $@
 
 $(B)/tests/bpf/%: $(B)/tests/bpf/%.o $(B)/libagent.a
 	@echo "  LINK    $@"
@@ -174,6 +176,11 @@ $(B)/tests/tools/metrics: $(B)/tests/tools/metrics.o $(B)/libagent.a
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libfront.a
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -lxdp -lbpf -ljansson -lm -o $@
+
+# Runs what the agent would.
+$(B)/tests/bench/ratesim: $(B)/tests/bench/ratesim.o $(B)/libagent.a
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -lm -o $@
 
 # Fuzzers: libFuzzer is clang's, so the library is built once more by clang.
 FUZZ_CFLAGS := $(filter-out $(SANFLAGS),$(ALL_CFLAGS)) \
@@ -229,6 +236,11 @@ bench-pools:
 	$(Q)tests/bench/pools.sh
 POOLS_TOOLS = $(addprefix $(B)/tests/bench/,pools pvp.bpf.o result)
 
+# The rate control between VMs, simulated: build/bench/rates-sim.json and .svg.
+bench-rates: $(B)/tests/bench/ratesim
+	@mkdir -p $(B)/bench
+	$(Q)$< --dir $(B)/bench $(RATES)
+
 # ---- for tools that read C ----
 
 C_SRC	:= $(MAINS) $(LIB_SRC) $(wildcard tests/unit/*.c tests/tools/*.c \
@@ -281,7 +293,7 @@ clean:
 	rm -rf build build-san build-tsan build-clang compile_commands.json
 
 FORCE:
-.PHONY: all install uninstall tidy agent tools bench bench-pvp bench-pools unit bpftest fuzz deps demo check clean FORCE
+.PHONY: all install uninstall tidy agent tools bench bench-pvp bench-pools bench-rates unit bpftest fuzz deps demo check clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
