@@ -175,6 +175,11 @@ $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libfront.a
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -lxdp -lbpf -ljansson -lm -o $@
 
+# Measures parts of the agent itself.
+$(B)/tests/bench/shapetime: $(B)/tests/bench/shapetime.o $(B)/libagent.a
+	@echo "  LINK    $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -o $@
+
 # Fuzzers: libFuzzer is clang's, so the library is built once more by clang.
 FUZZ_CFLAGS := $(filter-out $(SANFLAGS),$(ALL_CFLAGS)) \
 	       -fsanitize=fuzzer-no-link,address,undefined \
