@@ -177,8 +177,9 @@ $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libfront.a
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ -lxdp -lbpf -ljansson -lm -o $@
 
-# Runs what the agent would.
-$(B)/tests/bench/ratesim: $(B)/tests/bench/ratesim.o $(B)/libagent.a
+# Measure, or run, parts of the agent itself.
+$(B)/tests/bench/ratesim $(B)/tests/bench/shapetime: $(B)/tests/bench/%: \
+		$(B)/tests/bench/%.o $(B)/libagent.a
 	@echo "  LINK    $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) $^ $(LIBS) -lm -o $@
 

@@ -246,12 +246,11 @@ void guest_send(struct worker *worker, struct port *port, uint64_t *packets,
 /* Takes the next packets off the ring, once those before are gone. */
 static void fill_pending(struct vhost_pair *pair)
 {
-	uint32_t n = 0;
+	uint32_t n;
 
 	if (pair->pending_at < pair->n_pending)
 		return;
-	while (n < BATCH && mpsc_pop(&pair->in, &pair->pending[n]))
-		n++;
+	n = mpsc_pop_n(&pair->in, pair->pending, NULL, BATCH);
 	__atomic_store_n(&pair->pending_at, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&pair->n_pending, n, __ATOMIC_RELAXED);
 }

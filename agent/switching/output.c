@@ -117,10 +117,8 @@ static void send_all(struct worker *worker, struct queue *queue,
 static void push_all(struct worker *worker, struct port *port, struct mpsc *in,
 		     uint32_t owner, const uint64_t *packets, uint32_t n)
 {
-	uint32_t pushed = 0;
+	const uint32_t pushed = mpsc_push_n(in, packets, NULL, n);
 
-	while (pushed < n && mpsc_push(in, packets[pushed]))
-		pushed++;
 	if (pushed && owner != worker->index) {
 		count_add(&worker->stats.wakes_sent, 1);
 		worker_wake(worker->vs->workers[owner]);
@@ -231,10 +229,8 @@ void output_flush(struct worker *worker)
 uint32_t output_drain(struct worker *worker, struct queue *queue)
 {
 	uint64_t packets[BATCH];
-	uint32_t n = 0;
+	const uint32_t n = mpsc_pop_n(&queue->in, packets, NULL, BATCH);
 
-	while (n < BATCH && mpsc_pop(&queue->in, &packets[n]))
-		n++;
 	if (n)
 		send_all(worker, queue, packets, n);
 	return n;
