@@ -30,6 +30,10 @@ static bool hold(const struct port *port, char *why, size_t size)
 		snprintf(why, size, "pktctl bypass off %s", port->name);
 		return true;
 	}
+	if (port->shaper) {
+		snprintf(why, size, "%s is shaped", port->name);
+		return true;
+	}
 	return false;
 }
 

@@ -185,6 +185,16 @@ static inline bool mpsc_peek(const struct mpsc *ring, uint64_t i,
 	return true;
 }
 
+/* How many more it has room for, as of a moment ago. Any thread. */
+static inline uint32_t mpsc_free(const struct mpsc *ring)
+{
+	const uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
+	const uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_RELAXED);
+	const uint64_t n = tail - head;
+
+	return n > ring->mask ? 0 : (uint32_t)(ring->mask + 1 - n);
+}
+
 static inline bool mpsc_is_empty(const struct mpsc *ring)
 {
 	return __atomic_load_n(&ring->tail, __ATOMIC_RELAXED) ==

@@ -58,6 +58,7 @@
 #define QUEUE_ID_MAX		(FRAME_WHO_MAX + 1)
 
 struct port;
+struct port_shaper;
 struct queue;
 struct recall;
 struct tag;
@@ -200,6 +201,8 @@ struct port {
 					 * that packets wait in hold no more */
 	uint8_t accepts;		/* A: PORT_ACCEPTS_* */
 	bool gro;			/* A: merge segments for it */
+	struct port_shaper *shaper;	/* RCU, owned; NULL: output is not
+					 * shaped: switching/shaper.h */
 	struct vhost_port *vhost;	/* owned; NULL: a network device */
 	struct pair_map *pairs;		/* vhost: RCU, owned */
 	struct source_rules *source;	/* vhost: RCU, owned */

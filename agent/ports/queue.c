@@ -454,6 +454,11 @@ uint32_t queue_send(struct queue *queue, const uint64_t *packets, uint32_t n)
 	return n;
 }
 
+uint32_t queue_room(struct queue *queue, uint32_t n)
+{
+	return min_u32(xsk_prod_nb_free(&queue->umem.tx, n), n);
+}
+
 /* Entries of the tx ring that the kernel has not taken yet. */
 static uint32_t tx_backlog(const struct queue *queue)
 {

@@ -259,6 +259,9 @@ static inline uint32_t queue_slack(const struct queue *queue)
  * on the tx ring; returns how many found room. They go with the next kick. */
 uint32_t queue_send(struct queue *queue, const uint64_t *packets, uint32_t n);
 
+/* How many of @n packets queue_send() would take. */
+uint32_t queue_room(struct queue *queue, uint32_t n);
+
 /* Has the kernel send what is on the tx ring. Returns the number of packets
  * the kernel threw away because the device was full. */
 uint32_t queue_kick(struct queue *queue);

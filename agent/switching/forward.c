@@ -18,6 +18,7 @@
 #include "switching/forward.h"
 #include "switching/offload.h"
 #include "switching/output.h"
+#include "switching/shaper.h"
 
 /* Broadcasts that one worker hands to the host: at 20 us each, one percent of
  * its time. */
@@ -256,6 +257,7 @@ static bool cross(struct worker *worker, struct packet *p, struct port *to)
 static void send_to(struct worker *worker, struct packet *p, struct port *to)
 {
 	enum pkt_reason reason = refusal(worker, p, to);
+	uint16_t tag;
 
 	if (reason != PKT_N_REASONS) {
 		drop(worker, to->slot, reason, p);
@@ -266,10 +268,11 @@ static void send_to(struct worker *worker, struct packet *p, struct port *to)
 		return;
 	if (to->kind == PORT_UPLINK && p->meta.vlan != PKT_VLAN_NONE)
 		push_tag(worker, p);
+	tag = shaper_tag(p->meta.class, p->meta.in_port);
 	if (p->flags & PACKET_EXT)
-		offload_stage(worker, to, packet_word(p));
+		offload_stage(worker, to, packet_word(p), tag);
 	else
-		output_stage(worker, to, packet_word(p));
+		output_stage(worker, to, packet_word(p), tag);
 }
 
 /* The host's copy of a broadcast from the wire, as it was on the wire. */

@@ -37,6 +37,14 @@ uint32_t guest_drain(struct worker *worker, struct vhost_pair *pair);
 void guest_send(struct worker *worker, struct port *port, uint64_t *packets,
 		uint32_t n);
 
+/* The same for packets that @port is charged with: from its shaper. */
+void guest_send_charged(struct worker *worker, struct port *port,
+			uint64_t *packets, uint32_t n);
+
+/* How many packets the worker may send to the guest so that hardly any have to
+ * wait behind its shaper: up to BATCH. */
+uint32_t guest_room(const struct worker *worker, const struct port *port);
+
 /* Calls the guest for what was published since, if it wants that. Returns the
  * nanoseconds until it has to be asked again because of moderation; 0: not at
  * all. */

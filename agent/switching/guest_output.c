@@ -195,10 +195,23 @@ static uint32_t deliver(struct worker *worker, struct vhost_pair *pair,
 	return move_rest(&d, n);
 }
 
-/* What is ours to give, if nothing waits before it, at once; the rest waits. */
-static void send_to_pair(struct worker *worker, struct vhost_pair *pair,
-			 uint64_t *packets, uint32_t n)
+static uint32_t count_frames(const struct worker *worker,
+			     const uint64_t *packets, uint32_t n)
 {
+	uint32_t frames = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		frames += packet_n_frames(&worker->vs->arena, packets[i]);
+	return frames;
+}
+
+/* What is ours to give, if nothing waits before it, at once; the rest waits.
+ * @charged: whether the port is charged with them already. */
+static void send_to_pair(struct worker *worker, struct vhost_pair *pair,
+			 uint64_t *packets, uint32_t n, bool charged)
+{
+	/* Before: afterwards they are somebody else's. */
+	uint32_t frames = charged ? count_frames(worker, packets, n) : 0;
 	uint32_t done = 0;
 
 	if (pair->worker == worker->index) {
@@ -207,29 +220,28 @@ static void send_to_pair(struct worker *worker, struct vhost_pair *pair,
 			done = deliver(worker, pair, packets, n);
 		pair_unlock(pair);
 	}
-	if (done < n)
+	packets += done;
+	n -= done;
+	if (charged) {
+		frames -= count_frames(worker, packets, n);
+		port_release(pair->port, worker->index, frames);
+	}
+	if (n && charged)
+		output_push_charged(worker, pair->port, &pair->in, pair->worker,
+				    packets, n);
+	else if (n)
 		output_push(worker, pair->port, &pair->in, pair->worker,
-			    packets + done, n - done);
+			    packets, n);
 }
 
-void guest_send(struct worker *worker, struct port *port, uint64_t *packets,
-		uint32_t n)
+static void send_to_pairs(struct worker *worker,
+			  struct vhost_pair *const *pairs, uint32_t n_pairs,
+			  uint64_t *packets, uint32_t n, bool charged)
 {
-	const struct pair_map *map =
-		__atomic_load_n(&port->pairs, __ATOMIC_ACQUIRE);
-	uint32_t n_pairs = map ? map->of_worker[worker->index].n : 0;
-	struct vhost_pair *const *pairs;
 	uint64_t part[BATCH];
 
-	if (!n_pairs) {
-		for (uint32_t i = 0; i < n; i++)
-			output_drop(worker, port->slot, PKT_out_down,
-				    packets[i]);
-		return;
-	}
-	pairs = map->of_worker[worker->index].pairs;
 	if (n_pairs == 1) {
-		send_to_pair(worker, pairs[0], packets, n);
+		send_to_pair(worker, pairs[0], packets, n, charged);
 		return;
 	}
 	for (uint32_t p = 0; p < n_pairs; p++) {
@@ -239,8 +251,58 @@ void guest_send(struct worker *worker, struct port *port, uint64_t *packets,
 			if (packet_hash(packets[i]) % n_pairs == p)
 				part[n_part++] = packets[i];
 		if (n_part)
-			send_to_pair(worker, pairs[p], part, n_part);
+			send_to_pair(worker, pairs[p], part, n_part, charged);
 	}
+}
+
+/* The pairs that @worker sends to @port by. */
+static uint32_t pairs_of(const struct worker *worker, const struct port *port,
+			 struct vhost_pair *const **ret_pairs)
+{
+	const struct pair_map *map =
+		__atomic_load_n(&port->pairs, __ATOMIC_ACQUIRE);
+
+	if (!map)
+		return 0;
+	*ret_pairs = map->of_worker[worker->index].pairs;
+	return map->of_worker[worker->index].n;
+}
+
+void guest_send(struct worker *worker, struct port *port, uint64_t *packets,
+		uint32_t n)
+{
+	struct vhost_pair *const *pairs = NULL;
+	const uint32_t n_pairs = pairs_of(worker, port, &pairs);
+
+	if (n_pairs) {
+		send_to_pairs(worker, pairs, n_pairs, packets, n, false);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		output_drop(worker, port->slot, PKT_out_down, packets[i]);
+}
+
+void guest_send_charged(struct worker *worker, struct port *port,
+			uint64_t *packets, uint32_t n)
+{
+	struct vhost_pair *const *pairs = NULL;
+	const uint32_t n_pairs = pairs_of(worker, port, &pairs);
+
+	if (n_pairs)
+		send_to_pairs(worker, pairs, n_pairs, packets, n, true);
+	else
+		output_drop_charged(worker, port, PKT_out_down, packets, n);
+}
+
+uint32_t guest_room(const struct worker *worker, const struct port *port)
+{
+	struct vhost_pair *const *pairs = NULL;
+	const uint32_t n_pairs = pairs_of(worker, port, &pairs);
+
+	for (uint32_t i = 0; i < n_pairs; i++)
+		if (!guest_pair_is_idle(pairs[i]))
+			return 0;
+	return BATCH;
 }
 
 /* Takes the next packets off the ring, once those before are gone. */

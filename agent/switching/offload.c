@@ -24,7 +24,7 @@ bool offload_accepted(const struct port *to, const struct packet_ext *ext)
 
 /* Each segment in a frame of its own. */
 static void stage_segments(struct worker *worker, struct port *to,
-			   uint64_t packet)
+			   uint64_t packet, uint16_t tag)
 {
 	struct arena *arena = &worker->vs->arena;
 	struct iovec pieces[PACKET_MAX_PIECES];
@@ -59,12 +59,14 @@ static void stage_segments(struct worker *worker, struct port *to,
 		}
 		output_stage(worker, to,
 			     packet_with_hash(packet_pack(addr, (uint32_t)len),
-					      packet_hash(packet)));
+					      packet_hash(packet)),
+			     tag);
 	}
 	packet_free(&worker->cache, packet);
 }
 
-static void finish(struct worker *worker, struct port *to, uint64_t packet)
+static void finish(struct worker *worker, struct port *to, uint64_t packet,
+		   uint16_t tag)
 {
 	struct arena *arena = &worker->vs->arena;
 	const struct packet_ext *ext = packet_ext(arena, packet);
@@ -77,21 +79,22 @@ static void finish(struct worker *worker, struct port *to, uint64_t packet)
 		output_drop(worker, to->slot, PKT_gso_bad, packet);
 		return;
 	}
-	output_stage(worker, to, packet & ~PACKET_EXT);
+	output_stage(worker, to, packet & ~PACKET_EXT, tag);
 }
 
-void offload_stage(struct worker *worker, struct port *to, uint64_t packet)
+void offload_stage(struct worker *worker, struct port *to, uint64_t packet,
+		   uint16_t tag)
 {
 	const struct packet_ext *ext = packet_ext(&worker->vs->arena, packet);
 
 	if (offload_accepted(to, ext))
-		output_stage(worker, to, packet);
+		output_stage(worker, to, packet, tag);
 	else if (ext->gso != PACKET_GSO_NONE)
-		stage_segments(worker, to, packet);
+		stage_segments(worker, to, packet, tag);
 	else if (ext->csum)
-		finish(worker, to, packet);
+		finish(worker, to, packet, tag);
 	else
-		output_stage(worker, to, packet & ~PACKET_EXT);
+		output_stage(worker, to, packet & ~PACKET_EXT, tag);
 }
 
 static bool copy_more(struct frame_cache *cache, const struct packet_ext *from,

@@ -13,7 +13,8 @@
 /* Stages @packet, which has an ext, for @to: whole if the port accepts that,
  * with its checksum finished, or cut into segments. The packet is no longer
  * the caller's. */
-void offload_stage(struct worker *worker, struct port *to, uint64_t packet);
+void offload_stage(struct worker *worker, struct port *to, uint64_t packet,
+		   uint16_t tag);
 
 /* Whether @to takes a packet with @ext as it is. */
 bool offload_accepted(const struct port *to, const struct packet_ext *ext);

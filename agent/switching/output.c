@@ -4,6 +4,10 @@
 #include "switching/breathe.h"
 #include "switching/guest.h"
 #include "switching/output.h"
+#include "switching/shaper.h"
+
+/* Packets that one round lets go out of a shaper, at most and a batch. */
+#define SCHEDULE_MAX	(4 * BATCH)
 
 void output_drop(struct worker *worker, uint16_t slot, enum pkt_reason reason,
 		 uint64_t packet)
@@ -37,17 +41,24 @@ static uint32_t charge(struct worker *worker, struct port *port,
 	return i;
 }
 
-/* Takes back what charge() did, for packets that found no room. */
-static void refuse(struct worker *worker, struct port *port,
-		   const uint64_t *packets, uint32_t n)
+void output_drop_charged(struct worker *worker, struct port *port,
+			 enum pkt_reason reason, const uint64_t *packets,
+			 uint32_t n)
 {
 	uint32_t frames = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
 		frames += packet_n_frames(&worker->vs->arena, packets[i]);
-		output_drop(worker, port->slot, PKT_out_full, packets[i]);
+		output_drop(worker, port->slot, reason, packets[i]);
 	}
 	port_release(port, worker->index, frames);
+}
+
+/* Takes back what charge() did, for packets that found no room. */
+static void refuse(struct worker *worker, struct port *port,
+		   const uint64_t *packets, uint32_t n)
+{
+	output_drop_charged(worker, port, PKT_out_full, packets, n);
 }
 
 /* The same packet in a frame that the queue's memory has; 0: there is none. */
@@ -113,16 +124,24 @@ static void send_all(struct worker *worker, struct queue *queue,
 	refuse(worker, queue->port, packets + sent, n - sent);
 }
 
+/* Has @owner look at a ring that something was pushed to. */
+static void wake(struct worker *worker, uint32_t owner)
+{
+	if (owner == worker->index)
+		return;
+	count_add(&worker->stats.wakes_sent, 1);
+	worker_wake(worker->vs->workers[owner]);
+}
+
 /* To the ring of whoever serves the queue. */
-static void push_all(struct worker *worker, struct port *port, struct mpsc *in,
-		     uint32_t owner, const uint64_t *packets, uint32_t n)
+void output_push_charged(struct worker *worker, struct port *port,
+			 struct mpsc *in, uint32_t owner,
+			 const uint64_t *packets, uint32_t n)
 {
 	const uint32_t pushed = mpsc_push_n(in, packets, NULL, n);
 
-	if (pushed && owner != worker->index) {
-		count_add(&worker->stats.wakes_sent, 1);
-		worker_wake(worker->vs->workers[owner]);
-	}
+	if (pushed)
+		wake(worker, owner);
 	refuse(worker, port, packets + pushed, n - pushed);
 }
 
@@ -131,7 +150,7 @@ void output_push(struct worker *worker, struct port *port, struct mpsc *in,
 {
 	n = charge(worker, port, packets, n);
 	if (n)
-		push_all(worker, port, in, owner, packets, n);
+		output_push_charged(worker, port, in, owner, packets, n);
 }
 
 /* Packets of one region. */
@@ -144,7 +163,8 @@ static void send_by_queue(struct worker *worker, struct port *port,
 	    !queue->suspended)
 		send_all(worker, queue, packets, n);
 	else
-		push_all(worker, port, &queue->in, queue->worker, packets, n);
+		output_push_charged(worker, port, &queue->in, queue->worker,
+				    packets, n);
 }
 
 /* The queue that @packet can leave by: one on the memory that it is in. */
@@ -160,10 +180,10 @@ static struct queue *queue_for(const struct worker *worker,
 	return port->out_queue[worker->index];
 }
 
+/* What @port is charged with. */
 static void send_to_device(struct worker *worker, struct port *port,
 			   const uint64_t *packets, uint32_t n)
 {
-	n = charge(worker, port, packets, n);
 	if (__builtin_expect(!worker->vs->n_regions, 1)) {
 		if (n)
 			send_by_queue(worker, port,
@@ -181,10 +201,103 @@ static void send_to_device(struct worker *worker, struct port *port,
 	}
 }
 
+/* ---- shaped ---- */
+
+/* The class rings that the packets go to, a bit each. */
+static uint32_t classes_of(const struct port_shaper *shaper,
+			   const uint16_t *tags, uint32_t n)
+{
+	uint32_t classes = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		classes |= 1u << (shaper->rings[shaper_tag_class(tags[i])] -
+				  shaper->classes);
+	return classes;
+}
+
+/* To their class rings, in order. */
+static void send_to_shaper(struct worker *worker, struct port_shaper *shaper,
+			   const uint64_t *packets, const uint16_t *tags,
+			   uint32_t n)
+{
+	uint32_t classes, pushed, sum = 0;
+
+	n = charge(worker, shaper->port, packets, n);
+	classes = classes_of(shaper, tags, n);
+	for (; classes; classes &= classes - 1) {
+		struct mpsc *ring = &shaper->classes[__builtin_ctz(classes)];
+		uint64_t part[BATCH];
+		uint16_t part_tags[BATCH];
+		uint32_t n_part = 0;
+
+		for (uint32_t i = 0; i < n; i++) {
+			if (shaper->rings[shaper_tag_class(tags[i])] != ring)
+				continue;
+			part[n_part] = packets[i];
+			part_tags[n_part++] = tags[i];
+		}
+		pushed = mpsc_push_n(ring, part, part_tags, n_part);
+		output_drop_charged(worker, shaper->port, PKT_class_full,
+				    part + pushed, n_part - pushed);
+		sum += pushed;
+	}
+	if (sum)
+		wake(worker, shaper->owner);
+}
+
+/* How many packets can leave by @port now without being refused behind its
+ * shaper; up to a batch. */
+static uint32_t room_of(const struct worker *worker, const struct port *port)
+{
+	struct queue *queue = port->out_queue[worker->index];
+
+	if (port->vhost)
+		return guest_room(worker, port);
+	if (queue->worker != worker->index)
+		return min_u32(mpsc_free(&queue->in), BATCH);
+	if (queue->suspended || !mpsc_is_empty(&queue->in))
+		return 0;
+	return queue_room(queue, BATCH);
+}
+
+uint32_t output_schedule(struct worker *worker, struct port_shaper *shaper,
+			 uint64_t now_ns)
+{
+	struct port *port = shaper->port;
+	uint32_t come, n, sum = 0;
+	uint64_t packets[BATCH];
+
+	shaper->full = false;
+	if (!scheduler_n_waiting(shaper->scheduler) && !shaper_has_come(shaper))
+		return 0;
+	if (!port_is_up(port)) {
+		shaper_clear(shaper);
+		return 0;
+	}
+	come = shaper_take(shaper, now_ns);
+	do {
+		const uint32_t room = room_of(worker, port);
+
+		shaper->full = !room &&
+			       scheduler_n_waiting(shaper->scheduler);
+		n = scheduler_dequeue(shaper->scheduler, now_ns, room,
+				      UINT64_MAX, packets);
+		if (n && port->vhost)
+			guest_send_charged(worker, port, packets, n);
+		else if (n)
+			send_to_device(worker, port, packets, n);
+		sum += n;
+	} while (n && sum < SCHEDULE_MAX);
+	return come + sum;
+}
+
+/* ---- staging ---- */
+
 static void flush_port(struct worker *worker, uint16_t slot)
 {
 	struct out_batch *batch = &worker->out[slot];
 	struct port *port = vswitch_port(worker->vs, slot);
+	struct port_shaper *shaper;
 	uint32_t n = batch->n;
 
 	batch->n = 0;
@@ -194,18 +307,25 @@ static void flush_port(struct worker *worker, uint16_t slot)
 				    batch->packets[i]);
 		return;
 	}
-	if (port->vhost)
+	shaper = shaper_of(port);
+	if (__builtin_expect(shaper != NULL, 0)) {
+		send_to_shaper(worker, shaper, batch->packets, batch->tags, n);
+	} else if (port->vhost) {
 		guest_send(worker, port, batch->packets, n);
-	else
+	} else {
+		n = charge(worker, port, batch->packets, n);
 		send_to_device(worker, port, batch->packets, n);
+	}
 }
 
-void output_stage(struct worker *worker, struct port *port, uint64_t packet)
+void output_stage(struct worker *worker, struct port *port, uint64_t packet,
+		  uint16_t tag)
 {
 	struct out_batch *batch = &worker->out[port->slot];
 
 	if (!batch->n)
 		worker->staged[worker->n_staged++] = port->slot;
+	batch->tags[batch->n] = tag;
 	batch->packets[batch->n++] = packet;
 	if (batch->n == BATCH) {
 		flush_port(worker, port->slot);

@@ -14,6 +14,7 @@
 #include "switching/forward.h"
 #include "switching/guest.h"
 #include "switching/output.h"
+#include "switching/shaper.h"
 #include "switching/slack.h"
 #include "switching/worker.h"
 
@@ -64,10 +65,27 @@ static uint32_t serve_pair(struct worker *worker, struct vhost_pair *pair)
 	return n + guest_drain(worker, pair);
 }
 
-/* Sends what was staged, and tells whom it concerns. */
-static void flush_round(struct worker *worker)
+static uint32_t schedule(struct worker *worker)
 {
+	uint32_t work = 0;
+	uint64_t now;
+
+	if (__builtin_expect(!worker->n_shapers, 1))
+		return 0;
+	now = now_ns();
+	for (uint32_t i = 0; i < worker->n_shapers; i++)
+		work += output_schedule(worker, worker->shapers[i], now);
+	return work;
+}
+
+/* Sends what was staged, and tells whom it concerns. Returns how many packets
+ * came to shapers or left them. */
+static uint32_t flush_round(struct worker *worker)
+{
+	uint32_t work;
+
 	output_flush(worker);
+	work = schedule(worker);
 	for (uint32_t i = 0; i < worker->n_queues; i++)
 		output_kick(worker, worker->queues[i]);
 	worker->call_wait = 0;
@@ -77,6 +95,7 @@ static void flush_round(struct worker *worker)
 		if (wait && (!worker->call_wait || wait < worker->call_wait))
 			worker->call_wait = wait;
 	}
+	return work;
 }
 
 static uint32_t run_round(struct worker *worker)
@@ -89,8 +108,7 @@ static uint32_t run_round(struct worker *worker)
 		work += serve_queue(worker, worker->queues[i]);
 	for (uint32_t i = 0; i < worker->n_pairs; i++)
 		work += serve_pair(worker, worker->pairs[i]);
-	flush_round(worker);
-	return work;
+	return work + flush_round(worker);
 }
 
 /* ---- calls from the control thread ---- */
@@ -189,6 +207,9 @@ static bool has_work(const struct worker *worker)
 	for (uint32_t i = 0; i < worker->n_pairs; i++)
 		if (guest_has_work(worker->pairs[i]))
 			return true;
+	for (uint32_t i = 0; i < worker->n_shapers; i++)
+		if (shaper_has_come(worker->shapers[i]))
+			return true;
 	return false;
 }
 
@@ -206,6 +227,14 @@ static uint64_t sleep_ns(const struct worker *worker)
 	if (window < ns)
 		ns = window;
 
+	for (uint32_t i = 0; i < worker->n_shapers; i++) {
+		struct port_shaper *shaper = worker->shapers[i];
+
+		window = shaper->full ? RETRY_NS
+				      : shaper_wait(shaper, now_ns());
+		if (window < ns)
+			ns = window;
+	}
 	if (worker->blocked)
 		return ns < RETRY_NS ? ns : RETRY_NS;
 	for (uint32_t i = 0; i < worker->n_queues; i++) {
@@ -398,6 +427,7 @@ void worker_free(struct worker *worker)
 	sem_destroy(&worker->call_done);
 	free(worker->queues);
 	free(worker->pairs);
+	free(worker->shapers);
 	free(worker);
 }
 

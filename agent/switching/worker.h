@@ -41,6 +41,7 @@ struct learn_request {
 struct out_batch {
 	uint32_t n;
 	uint64_t packets[BATCH];	/* packet_pack() */
+	uint16_t tags[BATCH];		/* shaper_tag() */
 };
 
 struct worker_stats {
@@ -77,6 +78,8 @@ struct worker {
 	uint32_t n_queues;
 	uint32_t n_pairs;
 	struct vhost_pair **pairs;	/* owned array */
+	uint32_t n_shapers;
+	struct port_shaper **shapers;	/* owned array: see shaper.h */
 	uint32_t window_ns;		/* of empty polling before sleeping */
 	uint64_t call_wait;		/* ns until a guest has to be called; 0:
 					 * none, see guest_call() */

@@ -115,7 +115,11 @@
 	X(gso_bad, DROP, "a large packet that cannot be cut into segments", \
 	  "the guest's driver is broken or hostile") \
 	X(unparsed, DROP, "the agent could not make sense of the packet", \
-	  "report it: the program should have dropped it")
+	  "report it: the program should have dropped it") \
+	X(class_full, DROP, "too many packets of its class waited", \
+	  "more is sent than the port's or class's rate: expected, or raise it") \
+	X(class_aged, DROP, "its VM's packets waited too long (CoDel)", \
+	  "more is sent than the port's or class's rate: expected, or raise it")
 
 enum pkt_reason {
 #define PKT_X(name, kind, text, advice) PKT_##name,

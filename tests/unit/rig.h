@@ -18,6 +18,7 @@
 #include "ports/queue.h"
 #include "switching/forward.h"
 #include "switching/output.h"
+#include "switching/shaper.h"
 #include "switching/slack.h"
 #include "unit.h"
 
@@ -496,6 +497,8 @@ static inline void rig_round(struct rig *rig, uint32_t index)
 		queue_settle(queue, &rig->vs.promises);
 	}
 	output_flush(worker);
+	for (uint32_t i = 0; i < worker->n_shapers; i++)
+		output_schedule(worker, worker->shapers[i], worker->now_ns);
 	slack_look(worker, worker->now_ns + RIG_ROUND_NS);
 }
 
@@ -623,6 +626,7 @@ static inline void rig_free(struct rig *rig)
 	for (uint32_t i = 0; i < vs->n_workers; i++) {
 		frame_cache_done(&vs->workers[i]->cache);
 		free(vs->workers[i]->queues);
+		free(vs->workers[i]->shapers);
 		free(vs->workers[i]);
 	}
 	vs->n_workers = 0;
