@@ -20,6 +20,7 @@
 #include "control/tags.h"
 #include "policy/admission.h"
 #include "ports/queue.h"
+#include "switching/shaper.h"
 #include "switching/slack.h"
 #include "switching/worker.h"
 
@@ -512,6 +513,8 @@ void lifecycle_hide(struct agent *agent, struct port *port,
 	networks_forget_learned(agent, port);
 	networks_update_port(agent, port);
 	vswitch_hide_port(&agent->vs, port->slot);
+	/* ... and what waits to be sent does not. */
+	shaper_stop(&agent->vs, port);
 	if (port->vhost)
 		pools_rest(agent, port);
 }

@@ -85,9 +85,10 @@ int shaper_attach(struct worker *worker, struct port_shaper *shaper);
 void shaper_detach(struct worker *worker, struct port_shaper *shaper);
 
 /*
- * control: begins to shape @port, which has no shaper, on worker @owner, best
- * the one that serves its (first) queue or pair. Packets that wait already go
- * first. 0, or as shaper_new().
+ * control: begins to shape @port, which is up and has no shaper, on worker
+ * @owner, best the one that serves its (first) queue or pair. 0, or as
+ * shaper_new(). It ends with shaper_stop(), or when the port goes down
+ * (lifecycle_hide()). For a guest's port bypass_apply() is to follow both.
  */
 int shaper_start(struct vswitch *vs, struct port *port,
 		 const struct scheduler_conf *conf, uint32_t owner);

@@ -3,6 +3,7 @@
  * told. */
 #include "control/bypass.h"
 #include "control/guests.h"
+#include "switching/shaper.h"
 #include "unit.h"
 
 static const char text[] =
@@ -172,6 +173,22 @@ static void test_hold(void **state)
 			 -EINVAL);
 }
 
+/* Packets past the switch would be past the shaper. */
+static void test_shaped(void **state)
+{
+	static const uint32_t without_c[][2] = { { A, B }, { B, A }, {} };
+	struct rig *rig = *state;
+	struct port_shaper shaper;
+
+	rig->agent.ports[C]->shaper = &shaper;
+	bypass_apply(&rig->agent);
+	assert_told(rig, without_c);
+	assert_look(rig, C, B, BYPASS_HELD, 1, "c is shaped");
+	rig->agent.ports[C]->shaper = NULL;
+	bypass_apply(&rig->agent);
+	assert_told(rig, all);
+}
+
 /* What passed is the sum over the sender's pairs; it stays when the pair is
  * held. */
 static void test_counters(void **state)
@@ -206,6 +223,7 @@ int main(void)
 		TEST(test_rules),
 		TEST(test_down),
 		TEST(test_hold),
+		TEST(test_shaped),
 		TEST(test_counters),
 	};
 
