@@ -22,10 +22,10 @@
  * before.
  *
  * Pressure. From an event of the kernel's (base/psi.h) until none has come for
- * PRESSURE_NS nothing is lent, no pool grows beyond its size, and with each beat each loses a
- * quarter of what it neither uses nor was asked to have. That gives no memory
- * back, as frames are pinned; it keeps the packets in fewer frames, so that
- * less of the caches is theirs, and a smaller arena can do.
+ * PRESSURE_NS nothing is lent, no pool grows beyond its size, and with each beat
+ * each loses a quarter of what it neither uses nor was asked to have. That gives
+ * no memory back, as frames are pinned; it keeps the packets in fewer frames, so
+ * that less of the caches is theirs, and a smaller arena can do.
  *
  * Silence. What a pool has given up of frames that are posted comes back with
  * packets; where none come it is recalled (ports/recall.h): from queues on which

@@ -22,14 +22,14 @@
  * destination (everything else). Hence the invariant, per queue:
  *
  *	frames posted + frames received and not read
- *		= base + limits of the VMs' shares
+ *		= base + loan + limits of the VMs' shares
  *
  * so that all VMs' credits used up still leave frames for the next packet. On a
  * VM's own device, and on an uplink's queue that is a VM's alone, there are no
  * other shares: what is posted is the bound.
  *
- * queue_set_limit(), queue_set_base() and port->out_max are the only places
- * that move the bounds.
+ * queue_set_limit(), queue_set_base(), queue_set_loan() and port->out_max are the
+ * only places that move the bounds.
  *
  * Thread-safety: members are marked W (owned by the queue's worker), C (owned
  * by the control thread, read by workers after publication by RCU), or A

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Pools that grow and shrink, on the workers: see breathe.h. */
 #include "switching/breathe.h"
+#include "switching/lenders.h"
 #include "switching/slack.h"
 
 /* How long a worker may be away from a queue, and the queue still hold what
  * arrives: the scheduler's slice on a busy core, and some. */
 #define AWAY_NS		(1 * NS_PER_MS)
 
-/* Batches that are taken from others at a time. */
-#define LEND_BATCHES	4
-/* And how many others. */
-#define LENDERS		4
 static uint32_t batch_of(const struct worker *worker)
 {
 	return pool_load(&worker->vs->promises.batch);
@@ -79,9 +76,6 @@ static void move_bound(struct queue *queue, struct share *share,
 		queue_set_limit(queue, share, bound);
 }
 
-static void ask_others(struct worker *worker, struct port *port,
-		       const struct queue *queue, uint32_t want);
-
 /* Has @n more frames promised to the queue. Returns how many could be. */
 static uint32_t cover(struct worker *worker, struct queue *queue,
 		      struct port *port, uint32_t n)
@@ -91,7 +85,7 @@ static uint32_t cover(struct worker *worker, struct queue *queue,
 	if (got == n)
 		return got;
 	/* What they had on this queue is the queue's again. */
-	ask_others(worker, port, queue, n - got);
+	lenders_ask(worker, port, queue, n - got);
 	got = queue_cover(queue, queue->promises, n, false);
 	if (slack_convert(queue, n - got) < n - got)
 		slack_call_in(worker, port->promises, n);
@@ -213,7 +207,7 @@ static uint32_t promises_to_move(struct worker *worker, struct port *port,
 
 	if (got == want)
 		return got;
-	ask_others(worker, port, moving->from, want - got);
+	lenders_ask(worker, port, moving->from, want - got);
 	got += promises_take(port->promises, want - got);
 	got += hand_over(moving, want - got);
 	if (got == want)
@@ -227,7 +221,7 @@ static uint32_t promises_to_come(struct worker *worker, struct port *port,
 				 uint32_t want)
 {
 	if (coming(worker, port->promises) < want) {
-		ask_others(worker, port, NULL, want);
+		lenders_ask(worker, port, NULL, want);
 		slack_call_in(worker, port->promises, want);
 	}
 	return promises_take(port->promises, want);
@@ -619,103 +613,17 @@ uint32_t breathe_trim(struct worker *worker, struct port *port, uint32_t want,
 	return trim.got;
 }
 
-/* ---- from others, in the same round ---- */
-
-/*
- * Who grows while spare is out need not wait for the control thread: what others
- * have and do not use, and this worker can take, is taken in the moment, down
- * to their minimum; of those that have as little as who asks, only what is more
- * than twice of what they use. The one that has most gives first.
- */
-struct lender {
-	struct port *port;
-	uint32_t more;			/* than its minimum */
-};
-
-static struct lender find_lender(struct worker *worker,
-				 const struct promises *promises,
-				 const struct port *but, const uint64_t *tried)
-{
-	struct lender best = { NULL, 0 };
-
-	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
-		struct port *other = vswitch_port(worker->vs, i);
-		uint32_t size, least;
-
-		if (!other || other == but || other->kind != PORT_VM ||
-		    other->promises != promises || tried[i / 64] >> i % 64 & 1)
-			continue;
-		size = pool_load(&other->pool.size);
-		least = pool_load(&other->pool.min);
-		if (size > least && size - least > best.more)
-			best = (struct lender){ other, size - least };
-	}
-	return best;
-}
-
-/* Down to what it uses, if its pool is larger than @has; twice that else. */
-static uint32_t take_from(struct worker *worker, struct port *from,
-			  uint32_t has, uint32_t want)
+uint32_t breathe_take(struct worker *worker, struct port *from, uint32_t want,
+		      uint32_t times, bool idle)
 {
 	struct trimming trim = {
 		.want = want,
 		.reason = POOL_RECLAIM,
-		.times = pool_load(&from->pool.size) > has ? 1 : 2,
-		.quiet = has == UINT32_MAX,
+		.times = times,
+		.quiet = idle,
 	};
 
 	trim_out(worker, from, &trim);
 	each_part(worker, from, trim_part, &trim);
 	return trim.got;
-}
-
-/* What a part on @queue (NULL: elsewhere) could be covered with. */
-static bool can_cover(const struct promises *promises,
-		      const struct queue *queue, uint32_t n)
-{
-	int64_t has = promises_spare(promises);
-
-	if (queue)
-		has += queue_surplus(queue);
-	return has >= n;
-}
-
-/* For the pool of @port, or none (NULL). Returns how many they gave. */
-static uint32_t take_from_others(struct worker *worker,
-				 struct promises *promises,
-				 const struct port *port,
-				 const struct queue *queue, uint32_t want)
-{
-	const uint32_t has = port ? pool_load(&port->pool.size) : UINT32_MAX;
-	uint64_t tried[PKT_MAX_PORTS / 64] = { 0 };
-	struct lender lender;
-	uint32_t got = 0;
-
-	/* Some more at a time: whoever is in need goes on to be. */
-	want = max_u32(want, LEND_BATCHES * batch_of(worker));
-	for (uint32_t i = 0; i < LENDERS; i++) {
-		if (can_cover(promises, queue, want))
-			break;
-		lender = find_lender(worker, promises, port, tried);
-		if (!lender.port)
-			break;
-		tried[lender.port->slot / 64] |= 1ull << lender.port->slot % 64;
-		got += take_from(worker, lender.port, has, want);
-	}
-	return got;
-}
-
-static void ask_others(struct worker *worker, struct port *port,
-		       const struct queue *queue, uint32_t want)
-{
-	/* It takes a look at all VMs: not again at once if nobody has any. */
-	if (worker->round >= worker->lend_round &&
-	    !take_from_others(worker, port->promises, port, queue, want))
-		worker->lend_round = worker->round + BREATHE_PAUSE;
-}
-
-uint32_t breathe_take_idle(struct worker *worker, const struct queue *queue,
-			   uint32_t want)
-{
-	return take_from_others(worker, queue->promises, NULL, queue, want);
 }

@@ -59,11 +59,11 @@ void breathe_set(struct worker *worker, struct port *port,
 uint32_t breathe_trim(struct worker *worker, struct port *port, uint32_t want,
 		      enum pool_reason reason);
 
-/* Has pools give what they do not use and this worker can take, until @want
- * frames can be promised to @queue. Returns how many they gave. To look again at
- * once is not worth it when nobody had any. */
-uint32_t breathe_take_idle(struct worker *worker, const struct queue *queue,
-			   uint32_t want);
-#define BREATHE_PAUSE	8	/* rounds without doing so */
+/* Takes up to @want frames for others from @from's parts that the worker owns,
+ * down to @times what they use and to the pool's minimum; if @idle only from
+ * what has had no packet of late, and nothing that was asked for. Returns how
+ * many. */
+uint32_t breathe_take(struct worker *worker, struct port *from, uint32_t want,
+		      uint32_t times, bool idle);
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* Spare frames as slack: see slack.h. */
-#include "switching/breathe.h"
+#include "switching/lenders.h"
 #include "switching/slack.h"
 
 static uint32_t batch_of(const struct queue *queue)
@@ -104,7 +104,7 @@ static bool look(struct worker *worker, struct queue *queue)
 		return true;
 	want -= queue->loan;
 	want -= borrow(queue, want);
-	if (want && breathe_take_idle(worker, queue, want))
+	if (want && lenders_ask_idle(worker, queue, want))
 		want -= borrow(queue, want);
 	return !want;
 }
