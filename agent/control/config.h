@@ -26,6 +26,8 @@
 #define CONFIG_MAX_PAIRS	16	/* queue pairs of a vhost-user VM */
 #define CONFIG_MAX_BYPASS	256	/* rules */
 #define CONFIG_POOL_MAX		4096	/* frames: pool.max by default */
+#define CONFIG_MAX_RULES	64	/* classify: */
+#define CONFIG_MAX_RULE_ITEMS	16	/* of one kind in a rule */
 
 enum config_way { WAY_KERNEL, WAY_AGENT };
 enum config_want { WANT_AUTO, WANT_REQUIRE, WANT_OFF };
@@ -44,6 +46,63 @@ struct config_addr {
 	uint8_t addr[16];		/* network order; IPv4 in 0..3 */
 };
 
+/* Rates are of frames as they are on a wire: with 24 bytes each besides their
+ * own. 0: none. */
+struct config_rate {
+	uint64_t min;			/* bit/s: kept for it */
+	uint64_t max;			/* bit/s */
+	uint32_t min_packets;		/* a second */
+	uint32_t max_packets;
+	uint32_t burst;			/* bytes, above max */
+	uint32_t burst_packets;
+	struct config_pos pos, min_pos, max_pos;
+	struct config_pos min_packets_pos, max_packets_pos;
+};
+
+/* A traffic class of a port's output: see switching/scheduler.h. */
+struct config_class {
+	uint8_t class;
+	bool strict;
+	uint16_t weight;
+	struct config_rate rate;
+	uint32_t limit;			/* packets; 0: as the port's */
+	uint32_t vm_limit;		/* 0: none */
+	uint32_t target_us;		/* CoDel; 0: off */
+	uint32_t interval_us;
+	bool ecn;			/* CoDel marks rather than drops */
+	uint32_t mark_us;		/* 0: off */
+	struct config_pos pos, class_pos;
+};
+
+/* How a port's output is shaped: if it is, one of rate, packets or classes is
+ * there. */
+struct config_shape {
+	uint64_t rate;			/* bit/s; 0: the device's, or none */
+	uint32_t packets;		/* a second; 0: no limit */
+	uint32_t burst;			/* bytes */
+	uint32_t quantum_us;
+	uint32_t queue;			/* packets that may wait; 0: out_max */
+	struct config_class *classes;	/* owned */
+	uint32_t n_classes;
+	struct config_pos pos, rate_pos;
+};
+
+/* Whose packets are of @class: all that is given has to be so. */
+enum config_protocol { PROTOCOL_ANY, PROTOCOL_TCP, PROTOCOL_UDP,
+		       PROTOCOL_ICMP };
+struct config_rule {
+	uint8_t class;
+	enum config_protocol protocol;
+	uint8_t dscp[CONFIG_MAX_RULE_ITEMS];
+	uint8_t pcp[PKT_N_CLASSES];
+	uint16_t vlans[CONFIG_MAX_RULE_ITEMS];
+	uint16_t ports[CONFIG_MAX_RULE_ITEMS];	/* either end's */
+	char vms[CONFIG_MAX_RULE_ITEMS][CONFIG_NAME_MAX];	/* sender */
+	uint32_t n_dscp, n_pcp, n_vlans, n_ports, n_vms;
+	struct config_pos pos;
+	struct config_pos vms_pos[CONFIG_MAX_RULE_ITEMS];
+};
+
 struct config_uplink {
 	char name[CONFIG_NAME_MAX];
 	char device[IFNAMSIZ];
@@ -58,6 +117,7 @@ struct config_uplink {
 	uint32_t reserve;		/* frames per queue for packets that go
 					 * to no single VM, and as slack */
 	uint32_t out_max;		/* frames that may wait to be sent */
+	struct config_shape shape;	/* of what leaves by it */
 	struct config_pos pos;		/* of the list entry */
 	struct config_pos device_pos;
 };
@@ -119,6 +179,10 @@ struct config_vm {
 	uint32_t mtu;
 	uint8_t class;
 	struct config_device device;
+	struct config_rate rate_in;	/* of what it gets */
+	struct config_rate rate_out;	/* of what it sends */
+	struct config_shape shape;	/* of what it gets: its classes */
+	uint32_t weight;		/* among VMs, in what is spare */
 	struct config_pool pool;
 	/* Queues of its network's uplink that it has for itself; none: it
 	 * shares what no other VM has for itself. */
@@ -203,6 +267,8 @@ struct config {
 	uint32_t n_vms;
 	struct config_bypass *bypass;	/* owned */
 	uint32_t n_bypass;
+	struct config_rule *rules;	/* owned: the first that fits counts */
+	uint32_t n_rules;
 };
 
 /*
