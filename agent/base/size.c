@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* Numbers of frames as people write them: see size.h. */
+/* Sizes and rates as people write them: see size.h. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/base.h"
@@ -17,21 +18,38 @@ static unsigned int suffix_shift(const char *suffix)
 	return 0;
 }
 
-int size_parse_frames(const char *text, uint32_t frame_size,
-		      uint64_t *ret_frames)
+/* Reads digits without leading zeros; *ret_rest is what comes behind. */
+static int parse_digits(const char *text, uint64_t *ret_number,
+			const char **ret_rest)
 {
 	size_t n_digits = strspn(text, "0123456789");
-	const char *suffix = text + n_digits;
-	unsigned int shift = suffix_shift(suffix);
 	uint64_t number = 0;
 
-	if (n_digits == 0 || (text[0] == '0' && n_digits > 1) ||
-	    (*suffix && !shift))
+	*ret_rest = text + n_digits;
+	if (n_digits == 0 || (text[0] == '0' && n_digits > 1))
 		return -EINVAL;
 	for (size_t i = 0; i < n_digits; i++)
 		if (__builtin_mul_overflow(number, 10, &number) ||
 		    __builtin_add_overflow(number, text[i] - '0', &number))
 			return -ERANGE;
+	*ret_number = number;
+	return 0;
+}
+
+int size_parse_frames(const char *text, uint32_t frame_size,
+		      uint64_t *ret_frames)
+{
+	const char *suffix;
+	uint64_t number = 0;
+	unsigned int shift;
+	int err;
+
+	err = parse_digits(text, &number, &suffix);
+	shift = suffix_shift(suffix);
+	if (err == -EINVAL || (*suffix && !shift))
+		return -EINVAL;
+	if (err)
+		return err;
 	if (!shift) {
 		*ret_frames = number;
 		return 0;
@@ -41,4 +59,46 @@ int size_parse_frames(const char *text, uint32_t frame_size,
 	number <<= shift;
 	*ret_frames = number / frame_size + (number % frame_size != 0);
 	return 0;
+}
+
+static const struct {
+	const char *name;
+	uint64_t bits;
+} rate_units[] = {
+	{ "Gbit", 1000000000 },
+	{ "Mbit", 1000000 },
+	{ "kbit", 1000 },
+	{ "bit", 1 },
+};
+
+int size_parse_rate(const char *text, uint64_t *ret_bits)
+{
+	uint64_t number = 0;
+	const char *unit;
+	int err;
+
+	err = parse_digits(text, &number, &unit);
+	if (err == -EINVAL)
+		return err;
+	for (size_t i = 0; i < ARRAY_SIZE(rate_units); i++) {
+		if (strcmp(unit, rate_units[i].name) != 0)
+			continue;
+		if (err || __builtin_mul_overflow(number, rate_units[i].bits,
+						  &number))
+			return -ERANGE;
+		*ret_bits = number;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+void size_format_rate(uint64_t bits, char *ret, size_t size)
+{
+	size_t i = 0;
+
+	while (bits % rate_units[i].bits)
+		i++;
+	snprintf(ret, size, "%llu%s",
+		 (unsigned long long)(bits / rate_units[i].bits),
+		 bits ? rate_units[i].name : "");
 }

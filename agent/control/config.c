@@ -624,11 +624,16 @@ void config_free(struct config *config)
 {
 	if (!config)
 		return;
-	for (uint32_t i = 0; i < config->n_vms; i++)
+	for (uint32_t i = 0; i < config->n_uplinks; i++)
+		free(config->uplinks[i].shape.classes);
+	for (uint32_t i = 0; i < config->n_vms; i++) {
 		free(config->vms[i].addrs);
+		free(config->vms[i].shape.classes);
+	}
 	for (uint32_t i = 0; i < config->n_bypass; i++)
 		free(config->bypass[i].vms);
 	free(config->bypass);
+	free(config->rules);
 	free(config->vms);
 	free(config->uplinks);
 	free(config->fdb_statics);

@@ -26,6 +26,7 @@
 #define CONFIG_MAX_PAIRS	16	/* queue pairs of a vhost-user VM */
 #define CONFIG_MAX_BYPASS	256	/* rules */
 #define CONFIG_POOL_MAX		4096	/* frames: pool.max by default */
+#define CONFIG_MIN_RATE		1000	/* bit/s */
 #define CONFIG_MAX_RULES	64	/* classify: */
 #define CONFIG_MAX_RULE_ITEMS	16	/* of one kind in a rule */
 

@@ -443,6 +443,27 @@ static int check_bypass_vm(const struct check *c, uint32_t i, uint32_t j)
 	return 0;
 }
 
+static int check_rule(const struct check *c, uint32_t i)
+{
+	const struct config_rule *rule = &c->config->rules[i];
+	char path[CHECK_PATH_MAX];
+	char hint[CONFIG_NAME_MAX + 32];
+
+	for (uint32_t j = 0; j < rule->n_vms; j++) {
+		if (find_vm(c->config, rule->vms[j]))
+			continue;
+		snprintf(path, sizeof(path), "classify[%u].vms[%u]", i, j);
+		suggest_port(c->config, rule->vms[j], true, hint, sizeof(hint));
+		return config_check_fail(c, path, "", "no VM has this name%s",
+					 hint);
+	}
+	snprintf(path, sizeof(path), "classify[%u].ports", i);
+	if (rule->n_ports && rule->protocol == PROTOCOL_ICMP)
+		return config_check_fail(
+			c, path, "", "protocol is icmp, which has no ports");
+	return 0;
+}
+
 static int check_bypass(const struct check *c, uint32_t i)
 {
 	const struct config_bypass *rule = &c->config->bypass[i];
@@ -528,7 +549,7 @@ int config_check(const struct config *config, const struct config_tree *tree,
 		check_cores,	     check_names,	   check_devices,
 		config_check_peers,  config_check_sockets, check_macs,
 		check_addrs,	     check_uplink_vlans,   check_mtus,
-		config_check_frames, config_check_queues,
+		config_check_frames, config_check_queues,  config_check_shapes,
 	};
 	struct check c = { .config = config, .tree = tree, .error = error };
 	int err = 0;
@@ -541,5 +562,7 @@ int config_check(const struct config *config, const struct config_tree *tree,
 		err = check_static(&c, i);
 	for (uint32_t i = 0; i < config->n_bypass && !err; i++)
 		err = check_bypass(&c, i);
+	for (uint32_t i = 0; i < config->n_rules && !err; i++)
+		err = check_rule(&c, i);
 	return err;
 }

@@ -10,7 +10,7 @@
 #include "control/config_tree.h"
 
 /* Holds any path that a check looks up. */
-#define CHECK_PATH_MAX 64
+#define CHECK_PATH_MAX 96
 
 struct check {
 	const struct config *config; /* borrowed, as are the others */
@@ -37,6 +37,9 @@ int config_check_device(const struct check *c, uint32_t i);
 /* What is promised to all; the sizes below vms[@i].pool. */
 int config_check_frames(const struct check *c);
 int config_check_pool(const struct check *c, uint32_t i);
+
+/* Rates and classes: whether they go together, and all minimums fit. */
+int config_check_shapes(const struct check *c);
 
 /* Queues of uplinks that VMs have for themselves. */
 int config_check_queues(const struct check *c);

@@ -12,6 +12,7 @@
 #include "base/size.h"
 #include "control/config.h"
 #include "control/config_value.h"
+#include "switching/rate.h"
 
 #define DIGITS "0123456789"
 
@@ -80,6 +81,39 @@ static int read_frames(const struct schema_key *key, const char *text,
 	if (frames < key->min || frames > key->max)
 		return -EINVAL;
 	store_number(dst, key->size, (uint32_t)frames);
+	return 0;
+}
+
+static int read_rate(const char *text, void *dst, const char **ret_why)
+{
+	uint64_t bits = 0;
+
+	if (size_parse_rate(text, &bits) == -EINVAL) {
+		*ret_why = "write decimal digits with bit, kbit, Mbit or Gbit "
+			   "right behind them, without sign, fraction, "
+			   "exponent, spaces or leading zeros";
+		return -EINVAL;
+	}
+	if (bits < CONFIG_MIN_RATE || bits > RATE_MAX_BITS)
+		return -EINVAL;
+	memcpy(dst, &bits, sizeof(bits));
+	return 0;
+}
+
+static int read_bytes(const struct schema_key *key, const char *text, void *dst,
+		      const char **ret_why)
+{
+	uint64_t bytes = UINT64_MAX;
+
+	if (size_parse_frames(text, 1, &bytes) == -EINVAL) {
+		*ret_why = "write decimal digits only, or KiB or MiB right "
+			   "behind them, without sign, fraction, exponent, "
+			   "spaces or leading zeros";
+		return -EINVAL;
+	}
+	if (bytes < key->min || bytes > key->max)
+		return -EINVAL;
+	store_number(dst, key->size, (uint32_t)bytes);
 	return 0;
 }
 
@@ -381,6 +415,10 @@ int config_value_read(const struct schema_key *key, const char *text,
 		return read_number(key, text, dst, ret_why);
 	case SCHEMA_FRAMES:
 		return read_frames(key, text, frame_size, dst, ret_why);
+	case SCHEMA_RATE:
+		return read_rate(text, dst, ret_why);
+	case SCHEMA_BYTES:
+		return read_bytes(key, text, dst, ret_why);
 	case SCHEMA_BOOL:
 		return read_bool(text, dst, ret_why);
 	case SCHEMA_CHOICE:

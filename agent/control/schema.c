@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "control/config.h"
 #include "control/schema.h"
+#include "switching/scheduler.h"
 
 #define IN(type, member) \
 	.offset = offsetof(type, member), .size = sizeof(((type *)0)->member)
@@ -26,6 +27,8 @@ static const char *const device_choices[] = { "veth", "tap", "vhost-user",
 static const char *const socket_choices[] = { "client", "server", NULL };
 static const char *const level_choices[] = { "error", "warning", "info",
 					     "debug", NULL };
+static const char *const protocol_choices[] = { "any", "tcp", "udp", "icmp",
+						NULL };
 static const char *const frame_choices[] = { "2048", "4096", NULL };
 
 /* A choice is read as its index. */
@@ -35,9 +38,112 @@ _Static_assert(WAY_KERNEL == 0 && WAY_AGENT == 1, "way_choices");
 _Static_assert(DEVICE_VETH == 0 && DEVICE_TAP == 1 && DEVICE_VHOST_USER == 2,
 	       "device_choices");
 _Static_assert(SOCKET_CLIENT == 0 && SOCKET_SERVER == 1, "socket_choices");
+_Static_assert(PROTOCOL_ANY == 0 && PROTOCOL_TCP == 1 && PROTOCOL_UDP == 2 &&
+		       PROTOCOL_ICMP == 3,
+	       "protocol_choices");
 _Static_assert(LOG_LEVEL_ERROR == 0 && LOG_LEVEL_WARNING == 1 &&
 		       LOG_LEVEL_INFO == 2 && LOG_LEVEL_DEBUG == 3,
 	       "level_choices");
+
+/* Rates that are promised, and that are not exceeded. */
+#define RATE_KEYS(PATH, WHAT)                                                 \
+	{ .path = PATH ".min", .type = SCHEMA_RATE,                           \
+	  IN(struct config_rate, min), .def_text = "nothing is promised",     \
+	  .pos = offsetof(struct config_rate, min_pos),                       \
+	  .text = "What " WHAT " is promised. It is admitted against the "    \
+		  "speed of its way out; what is not used is others'." },     \
+	{ .path = PATH ".max", .type = SCHEMA_RATE,                           \
+	  IN(struct config_rate, max), .def_text = "no limit",                \
+	  .pos = offsetof(struct config_rate, max_pos),                       \
+	  .text = "What " WHAT " may have at most." },                        \
+	{ .path = PATH ".min_packets", .type = SCHEMA_NUMBER,                 \
+	  IN(struct config_rate, min_packets), .min = 1,                      \
+	  .max = RATE_MAX_PACKETS, .unit = "packets a second",                \
+	  .def_text = "nothing is promised",                                  \
+	  .pos = offsetof(struct config_rate, min_packets_pos),               \
+	  .text = "As min, in packets." },                                    \
+	{ .path = PATH ".max_packets", .type = SCHEMA_NUMBER,                 \
+	  IN(struct config_rate, max_packets), .min = 1,                      \
+	  .max = RATE_MAX_PACKETS, .unit = "packets a second",                \
+	  .def_text = "no limit",                                             \
+	  .pos = offsetof(struct config_rate, max_packets_pos),               \
+	  .text = "As max, in packets." },                                    \
+	{ .path = PATH ".burst", .type = SCHEMA_BYTES,                        \
+	  IN(struct config_rate, burst), .max = RATE_MAX_BURST,               \
+	  .def = "16KiB",                                                     \
+	  .text = "What may go at once above max, after a pause." },          \
+	{ .path = PATH ".burst_packets", .type = SCHEMA_NUMBER,               \
+	  IN(struct config_rate, burst_packets),                              \
+	  .max = RATE_MAX_BURST_PACKETS, .unit = "packets", .def = "32",      \
+	  .text = "The same above max_packets." }
+
+/* How packets wait for a port, and in what order they go. */
+#define SHAPE_KEYS(PATH)                                                      \
+	{ .path = PATH ".quantum_us", .type = SCHEMA_NUMBER,                  \
+	  IN(struct config_shape, quantum_us), .min = 1, .max = 5000,         \
+	  .unit = "microseconds", .def = "100",                               \
+	  .text = "Bandwidth is given out in steps of this length." },        \
+	{ .path = PATH ".queue", .type = SCHEMA_NUMBER,                       \
+	  IN(struct config_shape, queue), .min = 64, .max = 65536,            \
+	  .unit = "packets", .def = "1024",                                   \
+	  .text = "Packets of all classes that may wait. More are dropped "   \
+		  "and counted as class_full." },                             \
+	{ .path = PATH ".classes", .type = SCHEMA_LIST,                       \
+	  .offset = offsetof(struct config_shape, classes),                   \
+	  .size = sizeof(struct config_class),                                \
+	  .n_offset = offsetof(struct config_shape, n_classes),               \
+	  .max_items = PKT_N_CLASSES,                                         \
+	  .pos = offsetof(struct config_class, pos),                          \
+	  .text = "Traffic classes that are served apart. Packets of others " \
+		  "are class 0's, which is always there." },                  \
+	{ .path = PATH ".classes[].class", .type = SCHEMA_NUMBER,             \
+	  .required = true, IN(struct config_class, class),                   \
+	  .max = PKT_N_CLASSES - 1, .unit = "traffic class",                  \
+	  .pos = offsetof(struct config_class, class_pos),                    \
+	  .text = "Which one." },                                             \
+	{ .path = PATH ".classes[].strict", .type = SCHEMA_BOOL,              \
+	  IN(struct config_class, strict), .def = "false",                    \
+	  .text = "Whether it goes before all that are not strict; of the "   \
+		  "strict ones the highest number is first. Has no minimum, " \
+		  "and needs a maximum where others have minimums." },        \
+	{ .path = PATH ".classes[].weight", .type = SCHEMA_NUMBER,            \
+	  IN(struct config_class, weight), .min = 1,                          \
+	  .max = SCHEDULER_MAX_WEIGHT, .unit = "weight", .def = "1",          \
+	  .text = "Its share of what strict classes and minimums leave, "     \
+		  "among the classes that want it." },                        \
+	{ .path = PATH ".classes[].rate", .type = SCHEMA_MAP,                 \
+	  .offset = offsetof(struct config_class, rate),                      \
+	  .pos = offsetof(struct config_rate, pos),                           \
+	  .text = "Rates of the class, with 24 bytes a packet besides its "   \
+		  "own." },                                                   \
+	RATE_KEYS(PATH ".classes[].rate", "the class"),                       \
+	{ .path = PATH ".classes[].limit", .type = SCHEMA_NUMBER,             \
+	  IN(struct config_class, limit), .min = 1, .max = 65536,             \
+	  .unit = "packets", .def_text = "the value of queue",                \
+	  .text = "Packets of the class that may wait." },                    \
+	{ .path = PATH ".classes[].vm_limit", .type = SCHEMA_NUMBER,          \
+	  IN(struct config_class, vm_limit), .min = 1, .max = 65536,          \
+	  .unit = "packets", .def_text = "as many as the class has room for", \
+	  .text = "Packets of one VM in the class that may wait." },          \
+	{ .path = PATH ".classes[].target_us", .type = SCHEMA_NUMBER,         \
+	  IN(struct config_class, target_us), .min = 10, .max = 1000000,      \
+	  .unit = "microseconds", .def_text = "off",                          \
+	  .text = "CoDel (RFC 8289): when all packets of a VM wait longer "   \
+		  "than this for interval_us, some are dropped and counted "  \
+		  "as class_aged. 5000 is usual." },                          \
+	{ .path = PATH ".classes[].interval_us", .type = SCHEMA_NUMBER,       \
+	  IN(struct config_class, interval_us), .min = 100, .max = 10000000,  \
+	  .unit = "microseconds", .def = "100000",                            \
+	  .text = "See target_us; some round-trip times." },                  \
+	{ .path = PATH ".classes[].ecn", .type = SCHEMA_BOOL,                 \
+	  IN(struct config_class, ecn), .def = "false",                       \
+	  .text = "Whether what CoDel would drop is marked instead where "    \
+		  "its sender understands that (RFC 3168). Needs "            \
+		  "target_us." },                                             \
+	{ .path = PATH ".classes[].mark_us", .type = SCHEMA_NUMBER,           \
+	  IN(struct config_class, mark_us), .min = 10, .max = 1000000,        \
+	  .unit = "microseconds", .def_text = "off",                          \
+	  .text = "Packets that have waited so long are marked (RFC 3168)." }
 
 /* clang-format off */
 const struct schema_key schema_keys[] = {
@@ -257,6 +363,29 @@ const struct schema_key schema_keys[] = {
 	  .min = 64, .max = 65536, .def = "2048",
 	  .text = "Frames that may wait to be sent. More are dropped and "
 		  "counted." },
+	{ .path = "uplinks[].shape", .type = SCHEMA_MAP,
+	  .offset = offsetof(struct config_uplink, shape),
+	  .pos = offsetof(struct config_shape, pos),
+	  .text = "Shapes what leaves by the uplink. With rate, packets or "
+		  "classes all that leaves by it goes the agent way." },
+	{ .path = "uplinks[].shape.rate", .type = SCHEMA_RATE,
+	  IN(struct config_shape, rate),
+	  .pos = offsetof(struct config_shape, rate_pos),
+	  .def_text = "no limit",
+	  .text = "What may leave by it, with 24 bytes a packet besides its "
+		  "own. A little less than the wire carries keeps packets "
+		  "waiting here, in order of their classes, and not in the "
+		  "device. Minimums of classes and VMs are admitted against "
+		  "it." },
+	{ .path = "uplinks[].shape.packets", .type = SCHEMA_NUMBER,
+	  IN(struct config_shape, packets), .min = 1, .max = RATE_MAX_PACKETS,
+	  .unit = "packets a second", .def_text = "no limit",
+	  .text = "The same in packets." },
+	{ .path = "uplinks[].shape.burst", .type = SCHEMA_BYTES,
+	  IN(struct config_shape, burst), .max = RATE_MAX_BURST,
+	  .def = "16KiB",
+	  .text = "What may leave at once above rate, after a pause." },
+	SHAPE_KEYS("uplinks[].shape"),
 
 	/* ---- vms ---- */
 	{ .path = "vms", .type = SCHEMA_LIST,
@@ -312,6 +441,31 @@ const struct schema_key schema_keys[] = {
 	  IN(struct config_vm, class),
 	  .max = PKT_N_CLASSES - 1, .unit = "traffic class", .def = "0",
 	  .text = "Traffic class of what the VM sends." },
+	{ .path = "vms[].weight", .type = SCHEMA_NUMBER,
+	  IN(struct config_vm, weight), .min = 1, .max = SCHEDULER_MAX_WEIGHT,
+	  .unit = "weight", .def = "1",
+	  .text = "The VM's share, among VMs, of what minimums leave." },
+	{ .path = "vms[].rate", .type = SCHEMA_MAP,
+	  .text = "What the VM may have, with 24 bytes a packet besides its "
+		  "own. With maximums only, a VM that goes the kernel way is "
+		  "policed there; with minimums or shape it goes the agent "
+		  "way." },
+	{ .path = "vms[].rate.in", .type = SCHEMA_MAP,
+	  .offset = offsetof(struct config_vm, rate_in),
+	  .pos = offsetof(struct config_rate, pos),
+	  .text = "Of what it gets." },
+	RATE_KEYS("vms[].rate.in", "the VM"),
+	{ .path = "vms[].rate.out", .type = SCHEMA_MAP,
+	  .offset = offsetof(struct config_vm, rate_out),
+	  .pos = offsetof(struct config_rate, pos),
+	  .text = "Of what it sends." },
+	RATE_KEYS("vms[].rate.out", "the VM"),
+	{ .path = "vms[].shape", .type = SCHEMA_MAP,
+	  .offset = offsetof(struct config_vm, shape),
+	  .pos = offsetof(struct config_shape, pos),
+	  .text = "The order in which the VM gets what waits for it. Its rate "
+		  "is rate.in." },
+	SHAPE_KEYS("vms[].shape"),
 	{ .path = "vms[].device", .type = SCHEMA_MAP, .required = true,
 	  .offset = offsetof(struct config_vm, device),
 	  .pos = offsetof(struct config_device, pos),
@@ -484,6 +638,57 @@ const struct schema_key schema_keys[] = {
 	  .pos = offsetof(struct config_bypass, class_pos),
 	  .def_text = "none",
 	  .text = "What vhost-user VMs of this class send to others." },
+
+	/* ---- classify ---- */
+	{ .path = "classify", .type = SCHEMA_LIST,
+	  .offset = offsetof(struct config, rules),
+	  .size = sizeof(struct config_rule),
+	  .n_offset = offsetof(struct config, n_rules),
+	  .max_items = CONFIG_MAX_RULES,
+	  .pos = offsetof(struct config_rule, pos),
+	  .text = "Rules for the traffic class of a packet. All keys that a "
+		  "rule has must fit, each with one of its values; the first "
+		  "rule that fits counts. Otherwise the class is that of the "
+		  "VM that sent it, or 0. A class matters where a shape has "
+		  "it." },
+	{ .path = "classify[].class", .type = SCHEMA_NUMBER, .required = true,
+	  IN(struct config_rule, class),
+	  .max = PKT_N_CLASSES - 1, .unit = "traffic class",
+	  .text = "The class of what fits." },
+	{ .path = "classify[].dscp", .type = SCHEMA_NUMBER,
+	  ITEMS_IN(struct config_rule, dscp, n_dscp),
+	  .max = 63, .unit = "DSCP", .min_items = 1,
+	  .max_items = CONFIG_MAX_RULE_ITEMS, .def_text = "any",
+	  .text = "IPv4 or IPv6 packets with this code point (RFC 2474)." },
+	{ .path = "classify[].pcp", .type = SCHEMA_NUMBER,
+	  ITEMS_IN(struct config_rule, pcp, n_pcp),
+	  .max = 7, .unit = "priority", .min_items = 1,
+	  .max_items = PKT_N_CLASSES, .def_text = "any",
+	  .text = "The priority (IEEE 802.1Q PCP) in the tag that was taken "
+		  "off, 0 without one." },
+	{ .path = "classify[].vlans", .type = SCHEMA_NUMBER,
+	  ITEMS_IN(struct config_rule, vlans, n_vlans),
+	  .max = PKT_VLAN_MAX, .unit = "VLAN", .min_items = 1,
+	  .max_items = CONFIG_MAX_RULE_ITEMS, .def_text = "any",
+	  .text = "The network." },
+	{ .path = "classify[].protocol", .type = SCHEMA_CHOICE,
+	  IN(struct config_rule, protocol), .choices = protocol_choices,
+	  .def = "any",
+	  .text = "The protocol above IP; icmp is ICMPv6, too." },
+	{ .path = "classify[].ports", .type = SCHEMA_NUMBER,
+	  ITEMS_IN(struct config_rule, ports, n_ports),
+	  .min = 1, .max = 65535, .unit = "port", .min_items = 1,
+	  .max_items = CONFIG_MAX_RULE_ITEMS, .def_text = "any",
+	  .text = "TCP or UDP packets from or to this port. Fragments other "
+		  "than the first have none." },
+	{ .path = "classify[].vms", .type = SCHEMA_VM,
+	  .offset = offsetof(struct config_rule, vms),
+	  .size = CONFIG_NAME_MAX,
+	  .n_offset = offsetof(struct config_rule, n_vms),
+	  .min_items = 1, .max_items = CONFIG_MAX_RULE_ITEMS,
+	  .item_pos = offsetof(struct config_rule, vms_pos),
+	  .def_text = "any, and the uplinks",
+	  .text = "The VM that sent it." },
 };
 /* clang-format on */
 

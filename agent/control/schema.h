@@ -19,6 +19,8 @@ enum schema_type {
 	/* Values. In comments: what they are read into. */
 	SCHEMA_NUMBER,	      /* uint8_t, uint16_t or uint32_t, by @size */
 	SCHEMA_FRAMES,	      /* uint32_t: frames, maybe written as bytes */
+	SCHEMA_RATE,	      /* uint64_t: bit/s */
+	SCHEMA_BYTES,	      /* uint32_t: bytes */
 	SCHEMA_BOOL,	      /* bool */
 	SCHEMA_CHOICE,	      /* an enum: the index in @choices */
 	SCHEMA_NUMBER_CHOICE, /* uint32_t: one of the numbers in @choices */
@@ -49,7 +51,7 @@ struct schema_key {
 	bool required;
 	bool or_zero;	   /* number: 0 as well, with a meaning of its own */
 	bool heap;	   /* items: the member points to the array */
-	uint32_t min, max; /* number; frames */
+	uint32_t min, max; /* number; frames; bytes */
 	/* Scalars: max_items > 0 = a list of them, or a single one if
 	 * min_items allows it. */
 	uint32_t min_items, max_items;

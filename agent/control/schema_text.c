@@ -161,6 +161,10 @@ static const struct type_text {
 	[SCHEMA_LIST] = { "a list of entries with keys of their own "
 			  "(\"- key: value\")",
 			  NULL },
+	[SCHEMA_RATE] = { "a rate from 1kbit to 1000Gbit (a second), such as "
+			  "100Mbit",
+			  NULL },
+	[SCHEMA_BYTES] = { "a number of bytes up to ", ", such as 64KiB" },
 	[SCHEMA_BOOL] = { "true or false", NULL },
 	[SCHEMA_NAME] = { "a name of at most ",
 			  " characters: a-z and 0-9, after the first also . _ "
