@@ -48,6 +48,7 @@ static void usage(FILE *out)
 		"  pool audit              whether each frame is where it belongs, once\n"
 		"  queue show [PORT]       the AF_XDP queues\n"
 		"  tag show [VM]           who is behind each VM's port, and what is his\n"
+		"  class show [PORT]       traffic classes of shaped ports: what waits, goes, is lost\n"
 		"  worker show [NUMBER]    the threads that forward\n"
 		"  fdb show [PORT]         the forwarding table\n"
 		"  bypass show [VM]        pairs of VMs whose packets pass the switch by\n"

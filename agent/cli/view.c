@@ -15,7 +15,7 @@ static const struct {
 	{ "pool", view_pools },	    { "queue", view_queues },
 	{ "worker", view_workers }, { "fdb", view_fdb },
 	{ "bypass", view_bypass },  { "counters", view_counters },
-	{ "tag", view_tags },
+	{ "tag", view_tags },	    { "class", view_classes },
 };
 
 bool view_known(const char *object)

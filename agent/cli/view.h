@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * The agent's answers for people. view.c has what all views share, and the
- * table of views; view_ports.c, view_frames.c, view_pools.c, view_vhost.c and
- * view_tags.c have the views themselves.
+ * table of views; view_ports.c, view_frames.c, view_pools.c, view_vhost.c,
+ * view_tags.c and view_classes.c have the views themselves.
  *
  * An answer that lacks a member, or has another type there, is shown with a
  * zero or nothing: an older or newer agent is no reason to fail.
@@ -70,6 +70,7 @@ void view_ports(const struct view *view);
 void view_pools(const struct view *view);
 void view_queues(const struct view *view);
 void view_tags(const struct view *view);
+void view_classes(const struct view *view);
 void view_workers(const struct view *view);
 void view_fdb(const struct view *view);
 void view_bypass(const struct view *view);

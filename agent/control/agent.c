@@ -18,6 +18,7 @@
 #include "control/lifecycle.h"
 #include "control/networks.h"
 #include "control/pools.h"
+#include "control/shaping.h"
 #include "control/tags.h"
 #include "policy/admission.h"
 #include "ports/queue.h"
@@ -181,7 +182,7 @@ static int start_ports(struct agent *agent, char *err, size_t err_size)
 		}
 		log_warning("%s: down: %s", port->name, port->why);
 	}
-	return 0;
+	return shaping_classify(agent);
 }
 
 static int start(struct agent *agent, char *err, size_t err_size)

@@ -16,6 +16,7 @@
 #include "control/lifecycle.h"
 #include "control/networks.h"
 #include "control/pools.h"
+#include "control/shaping.h"
 #include "control/shares.h"
 #include "control/tags.h"
 #include "policy/admission.h"
@@ -153,7 +154,7 @@ int lifecycle_write(struct agent *agent, struct port *port)
 		cfg.uplink = (uint8_t)uplink->slot;
 	if (port->state == PORT_STATE_UP)
 		cfg.flags |= PORT_F_UP;
-	if (port->way == WAY_AGENT)
+	if (port->way == WAY_AGENT || (vm && shaping_is_forced(port, NULL, 0)))
 		cfg.flags |= PORT_F_WAY_AGENT;
 	if (port->xmit)
 		cfg.flags |= PORT_F_XMIT;
@@ -428,6 +429,7 @@ int lifecycle_show(struct agent *agent, struct port *port)
 			  POOL_START);
 	if (port->vhost)
 		bypass_apply(agent);
+	shaping_apply(agent, port);	/* says so if it cannot */
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "control/lifecycle.h"
 #include "control/networks.h"
+#include "control/shaping.h"
 #include "control/tags.h"
 
 /* ---- what the device can do ---- */
@@ -17,6 +18,8 @@ static bool read_xmit(struct port *port)
 	uint64_t features;
 	int err;
 
+	if (shaping_is_forced(port, port->way_why, sizeof(port->way_why)))
+		return false;
 	err = link_xdp_features(port->ifindex, &features);
 	if (err) {
 		snprintf(port->way_why, sizeof(port->way_why),
@@ -42,6 +45,7 @@ static bool find_xmit(struct port *port, const struct link_info *info,
 	if (read_xmit(port))
 		return true;
 	return came_up && port->vm_config &&
+	       !shaping_is_forced(port, NULL, 0) &&
 	       !device_renew_peer(port->vm_config, info) && read_xmit(port);
 }
 

@@ -17,6 +17,7 @@
 #include "control/lifecycle.h"
 #include "control/networks.h"
 #include "control/pools.h"
+#include "control/shaping.h"
 #include "control/shares.h"
 #include "policy/admission.h"
 
@@ -268,7 +269,10 @@ static bool same_vm(const struct config_vm *a, const struct config_vm *b)
 	       same_allow(&a->device, &b->device) &&
 	       same_moderation(&a->device.vhost, &b->device.vhost) &&
 	       same_pool(a, b) && same_queues(a, b) &&
-	       a->isolated == b->isolated;
+	       a->isolated == b->isolated && a->weight == b->weight &&
+	       shaping_same_rate(&a->rate_in, &b->rate_in) &&
+	       shaping_same_rate(&a->rate_out, &b->rate_out) &&
+	       shaping_same_shape(&a->shape, &b->shape);
 }
 
 static bool same_uplink(const struct config_uplink *a,
@@ -278,7 +282,8 @@ static bool same_uplink(const struct config_uplink *a,
 	       !memcmp(a->vlans, b->vlans, sizeof(a->vlans)) &&
 	       a->zero_copy == b->zero_copy && a->way == b->way &&
 	       a->learn == b->learn && a->host == b->host && a->mtu == b->mtu &&
-	       a->reserve == b->reserve && a->out_max == b->out_max;
+	       a->reserve == b->reserve && a->out_max == b->out_max &&
+	       shaping_same_shape(&a->shape, &b->shape);
 }
 
 /* Down and up again, for what cannot be changed in place. A device that we
@@ -483,6 +488,22 @@ static int apply_vm(struct agent *agent, const struct config *from,
 	return ret ? explain(port, vm->name, ret, err, err_size) : 0;
 }
 
+/* After the ports are what they are to be: who has classes, and goes the agent way
+ * for it. */
+static int apply_shapes(struct agent *agent, char *err, size_t err_size)
+{
+	int ret;
+
+	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++)
+		if (agent->ports[i] && !agent->ports[i]->vhost)
+			lifecycle_refresh(agent, agent->ports[i], NULL);
+	ret = shaping_apply_all(agent);
+	if (ret)
+		snprintf(err, err_size, "rates and classes: %s",
+			 strerror(-ret));
+	return ret;
+}
+
 /* Removes first: what a removed port held is free for the others. A failure
  * ends it, but not on the way back: the ports must let go of @from. */
 static int apply(struct agent *agent, struct config *from, struct config *to,
@@ -522,7 +543,7 @@ static int apply(struct agent *agent, struct config *from, struct config *to,
 		ret = ret ? ret : one;
 	}
 	bypass_apply(agent);
-	return ret;
+	return ret ? ret : apply_shapes(agent, err, err_size);
 }
 
 static void go_back(struct agent *agent, struct config *from, struct config *to)

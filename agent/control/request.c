@@ -178,7 +178,7 @@ static int dispatch(struct request *req)
 	if (!verb && !known)
 		snprintf(
 			req->err, sizeof(req->err),
-			"%.64s: no such object; there are vm, port, pool, queue, tag, worker, fdb, bypass, counters, agent and log",
+			"%.64s: no such object; there are vm, port, pool, queue, tag, class, worker, fdb, bypass, counters, agent and log",
 			object);
 	else if (!verb)
 		snprintf(req->err, sizeof(req->err),

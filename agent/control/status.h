@@ -38,6 +38,8 @@ uint32_t status_pool_log(FILE *out, const struct pools_log *log, const char *vm,
 
 /* Who is behind a VM's port, which has a tag. */
 json_t *status_tag(const struct snapshot_port *sp);
+/* Appends the classes that the shaper of @port has, an object each, to @array. */
+void status_classes(const struct port *port, json_t *array);
 json_t *status_queue(const struct queue *queue);
 json_t *status_worker(const struct worker *worker);
 /* An entry of the forwarding table, written as text: of these there may be

@@ -80,6 +80,15 @@ static json_t *list_tags(const struct list *list)
 	return array;
 }
 
+static json_t *list_classes(const struct list *list)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; i < list->snap->n_ports; i++)
+		status_classes(list->snap->ports[i].port, array);
+	return array;
+}
+
 static json_t *list_workers(const struct list *list)
 {
 	json_t *array = json_array();
@@ -236,6 +245,7 @@ static const struct object {
 	  NULL },
 	{ "queue", NAME_PORT, 0, list_queues, NULL },
 	{ "tag", NAME_VM, 0, list_tags, NULL },
+	{ "class", NAME_PORT, 0, list_classes, NULL },
 	{ "worker", NAME_WORKER, 0, list_workers, NULL },
 	{ "fdb", NAME_PORT, 0, NULL, list_fdb },
 	{ "bypass", NAME_VM, 0, NULL, list_bypass },

@@ -14,6 +14,7 @@
 #include "ports/host.h"
 #include "ports/queue.h"
 #include "switching/breathe.h"
+#include "switching/classify.h"
 #include "switching/csum.h"
 #include "switching/forward.h"
 #include "switching/offload.h"
@@ -253,6 +254,18 @@ static bool cross(struct worker *worker, struct packet *p, struct port *to)
 	return true;
 }
 
+/* The class that @p waits in for @to: where that matters. */
+static uint8_t class_of(const struct worker *worker, const struct packet *p,
+			const struct port *to)
+{
+	const struct classifier *classifier = __atomic_load_n(
+		&worker->vs->classifier, __ATOMIC_ACQUIRE);
+
+	if (!classifier || !shaper_of(to))
+		return p->meta.class;
+	return classify(classifier, &p->meta, packet_data(worker, p), p->len);
+}
+
 /* Stages @p for @to in the form that belongs there. */
 static void send_to(struct worker *worker, struct packet *p, struct port *to)
 {
@@ -266,9 +279,9 @@ static void send_to(struct worker *worker, struct packet *p, struct port *to)
 	if (__builtin_expect(worker->vs->n_regions, 0) &&
 	    !cross(worker, p, to))
 		return;
+	tag = shaper_tag(class_of(worker, p, to), p->meta.in_port);
 	if (to->kind == PORT_UPLINK && p->meta.vlan != PKT_VLAN_NONE)
 		push_tag(worker, p);
-	tag = shaper_tag(p->meta.class, p->meta.in_port);
 	if (p->flags & PACKET_EXT)
 		offload_stage(worker, to, packet_word(p), tag);
 	else

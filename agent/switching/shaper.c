@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "memory/packet.h"
+#include "switching/ecn.h"
 #include "switching/output.h"
 #include "switching/shaper.h"
 
@@ -26,11 +28,22 @@ static void drop(void *ctx, uint64_t packet, uint8_t class, uint16_t vm,
 			    1);
 }
 
+static bool mark(void *ctx, uint64_t packet)
+{
+	const struct port_shaper *shaper = ctx;
+	const struct arena *arena = &shaper->worker->vs->arena;
+
+	/* Of a long one the headers are in its first frame. */
+	return ecn_mark(arena_data(arena, packet_addr(packet)),
+			min_u32(packet_len(packet),
+				arena->frame_size - UMEM_HEADROOM));
+}
+
 int shaper_new(struct port *port, const struct scheduler_conf *conf,
 	       uint32_t owner, uint64_t now_ns, struct port_shaper **ret_shaper)
 {
 	struct port_shaper *shaper;
-	struct scheduler_ops ops = { .drop = drop };
+	struct scheduler_ops ops = { .drop = drop, .mark = mark };
 	int err;
 
 	shaper = aligned_alloc(CACHE_LINE, sizeof(*shaper));
@@ -191,6 +204,30 @@ int shaper_set(struct vswitch *vs, struct port *port,
 
 	worker_call(worker, set, &call);
 	return worker->call_result;
+}
+
+struct weights_call {
+	struct port_shaper *shaper;
+	const uint16_t *weights;
+};
+
+static void set_weights(struct worker *worker, void *arg)
+{
+	const struct weights_call *call = arg;
+
+	(void)worker;
+	for (uint16_t i = 1; i < PKT_MAX_PORTS; i++)
+		if (call->weights[i])
+			scheduler_set_weight(call->shaper->scheduler, i,
+					     call->weights[i]);
+}
+
+void shaper_set_weights(struct vswitch *vs, struct port *port,
+			const uint16_t weights[PKT_MAX_PORTS])
+{
+	struct weights_call call = { port->shaper, weights };
+
+	worker_call(vs->workers[call.shaper->owner], set_weights, &call);
 }
 
 void shaper_stop(struct vswitch *vs, struct port *port)

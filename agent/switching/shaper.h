@@ -97,6 +97,11 @@ int shaper_start(struct vswitch *vs, struct port *port,
 int shaper_set(struct vswitch *vs, struct port *port,
 	       const struct scheduler_conf *conf);
 
+/* control: weights of VMs inside each class, by the slots of their ports; 0:
+ * stays as it is. @port has a shaper. */
+void shaper_set_weights(struct vswitch *vs, struct port *port,
+			const uint16_t weights[PKT_MAX_PORTS]);
+
 /* control: ends it; what waits is dropped. A port without a shaper is left
  * alone. */
 void shaper_stop(struct vswitch *vs, struct port *port);

@@ -225,6 +225,8 @@ void vswitch_done(struct vswitch *vs)
 	arena_done(&vs->arena);
 	fdb_free(vs->fdb);
 	vs->fdb = NULL;
+	free(vs->classifier);
+	vs->classifier = NULL;
 	if (vs->learn_fd >= 0)
 		close(vs->learn_fd);
 	if (vs->host_fd >= 0)
@@ -327,6 +329,17 @@ int vswitch_set_network(struct vswitch *vs, uint16_t vlan,
 		free(old);
 	}
 	return 0;
+}
+
+void vswitch_set_classifier(struct vswitch *vs, struct classifier *classifier)
+{
+	struct classifier *old = vs->classifier;
+
+	__atomic_store_n(&vs->classifier, classifier, __ATOMIC_RELEASE);
+	if (old) {
+		vswitch_synchronize(vs);
+		free(old);
+	}
 }
 
 int vswitch_take_queue_id(struct vswitch *vs)

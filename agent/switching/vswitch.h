@@ -16,6 +16,7 @@
 #include "ports/port.h"
 #include "switching/fdb.h"
 
+struct classifier;
 struct worker;
 
 /* The ports of one VLAN. Never changed once published. */
@@ -43,6 +44,8 @@ struct vswitch {
 	struct port *ports[PKT_MAX_PORTS];		/* RCU */
 	struct network *nets[PKT_VLAN_MAX + 1];		/* RCU, owned */
 	struct fdb *fdb;				/* owned */
+	struct classifier *classifier;			/* RCU, owned; NULL: no
+							 * rules */
 	struct worker *workers[PORT_MAX_WORKERS];	/* owned */
 	uint32_t n_workers;
 	uint32_t n_regions;		/* besides the shared one */
@@ -119,6 +122,10 @@ uint64_t vswitch_hold(struct vswitch *vs, void (*fn)(void *arg), void *arg);
 /* Replaces the members of a network. 0 or -ENOMEM (nothing changed). */
 int vswitch_set_network(struct vswitch *vs, uint16_t vlan,
 			const uint16_t *members, uint32_t n_members);
+
+/* Replaces the rules for packets' classes; @classifier, or NULL, is the switch's
+ * from now on, to be freed with free(). Control thread. */
+void vswitch_set_classifier(struct vswitch *vs, struct classifier *classifier);
 
 /* A number for a queue that is in no use, or -ENOSPC. */
 int vswitch_take_queue_id(struct vswitch *vs);
