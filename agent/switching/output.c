@@ -245,19 +245,32 @@ static void send_to_shaper(struct worker *worker, struct port_shaper *shaper,
 		wake(worker, shaper->owner);
 }
 
-/* How many packets can leave by @port now without being refused behind its
- * shaper; up to a batch. */
-static uint32_t room_of(const struct worker *worker, const struct port *port)
+static uint32_t room_in(const struct worker *worker, struct queue *queue)
 {
-	struct queue *queue = port->out_queue[worker->index];
-
-	if (port->vhost)
-		return guest_room(worker, port);
 	if (queue->worker != worker->index)
 		return min_u32(mpsc_free(&queue->in), BATCH);
 	if (queue->suspended || !mpsc_is_empty(&queue->in))
 		return 0;
 	return queue_room(queue, BATCH);
+}
+
+/* How many packets can leave by @port now without being refused behind its
+ * shaper; up to a batch. Which memory, and so which queue, the next ones need is
+ * not known: as many as any queue takes. */
+static uint32_t room_of(const struct worker *worker, const struct port *port)
+{
+	uint32_t room = BATCH;
+
+	if (port->vhost)
+		return guest_room(worker, port);
+	if (!worker->vs->n_regions)
+		return room_in(worker, port->out_queue[worker->index]);
+	for (uint32_t i = 0; i < port->n_queues; i++) {
+		const uint32_t more = room_in(worker, port->queues[i]);
+
+		room = min_u32(room, more);
+	}
+	return room;
 }
 
 uint32_t output_schedule(struct worker *worker, struct port_shaper *shaper,
