@@ -26,6 +26,8 @@
 #define CONFIG_MAX_PAIRS	16	/* queue pairs of a vhost-user VM */
 #define CONFIG_MAX_BYPASS	256	/* rules */
 #define CONFIG_POOL_MAX		4096	/* frames: pool.max by default */
+#define CONFIG_WIRE_BYTES	24	/* preamble, checksum and gap: what a frame
+					 * takes of a rate besides its own */
 #define CONFIG_MIN_RATE		1000	/* bit/s */
 #define CONFIG_MAX_RULES	64	/* classify: */
 #define CONFIG_MAX_RULE_ITEMS	16	/* of one kind in a rule */
@@ -290,6 +292,10 @@ int config_parse(const char *text, size_t len, const char *name,
 		 struct config **ret_config, char *err, size_t err_size);
 
 void config_free(struct config *config);
+
+/* What @rate, of a VM with this MTU, promises in bit/s: packets are counted as
+ * long ones. 0: nothing. */
+uint64_t config_rate_min(const struct config_rate *rate, uint32_t mtu);
 
 /* Whether @uplink carries network @vlan. */
 bool config_uplink_has_vlan(const struct config_uplink *uplink, uint16_t vlan);

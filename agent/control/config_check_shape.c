@@ -5,6 +5,7 @@
  * them only then.
  */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/size.h"
@@ -158,83 +159,49 @@ static int check_vm(const struct check *c, uint32_t i)
 
 /* ---- what an uplink has for the VMs ---- */
 
-/* The minimum of @vm, in one direction and unit. */
-struct minimum {
-	const char *key;
-	uint64_t (*of)(const struct config_vm *vm);
-	bool packets;
-};
-
-static uint64_t in_bits(const struct config_vm *vm)
-{
-	return vm->rate_in.min;
-}
-
-static uint64_t out_bits(const struct config_vm *vm)
-{
-	return vm->rate_out.min;
-}
-
-static uint64_t in_packets(const struct config_vm *vm)
-{
-	return vm->rate_in.min_packets;
-}
-
-static uint64_t out_packets(const struct config_vm *vm)
-{
-	return vm->rate_out.min_packets;
-}
-
-/* Of what arrives a tenth is left free: see policy/rate_control.h. */
-static int check_minimum(const struct check *c, uint32_t uplink,
-			 const struct minimum *min)
+/* What VMs get, or send: of the former a tenth is left free, see
+ * policy/rate_control.h. Packets are counted as bits. */
+static int check_minimums(const struct check *c, uint32_t uplink, bool in)
 {
 	const struct config_uplink *up = &c->config->uplinks[uplink];
-	uint64_t most = min->packets ? up->shape.packets : up->shape.rate;
+	uint64_t most = in ? up->shape.rate - up->shape.rate / 10 :
+			     up->shape.rate;
 	char path[CHECK_PATH_MAX], a[RATE_TEXT_MAX], b[RATE_TEXT_MAX];
 	uint64_t sum = 0;
 
-	if (min->of == in_bits)
-		most -= most / 10;
 	for (uint32_t i = 0; i < c->config->n_vms; i++) {
 		const struct config_vm *vm = &c->config->vms[i];
+		const struct config_rate *rate =
+			in ? &vm->rate_in : &vm->rate_out;
+		uint64_t min = config_rate_min(rate, vm->mtu);
 
-		if (!min->of(vm) || !config_uplink_has_vlan(up, vm->vlan))
+		if (!min || !config_uplink_has_vlan(up, vm->vlan))
 			continue;
-		sum += min->of(vm);
-		snprintf(path, sizeof(path), "vms[%u].rate.%s", i, min->key);
+		sum += min;
+		snprintf(path, sizeof(path), "vms[%u].rate.%s.%s", i,
+			 in ? "in" : "out",
+			 rate->min == min ? "min" : "min_packets");
 		if (!most)
 			return config_check_fail(
 				c, path, "",
-				"needs uplinks[%u].shape.%s: minimums are "
+				"needs uplinks[%u].shape.rate: minimums are "
 				"parts of what the uplink carries",
-				uplink, min->packets ? "packets" : "rate");
+				uplink);
 		if (sum <= most)
 			continue;
-		snprintf(a, sizeof(a), "%" PRIu64, sum);
-		snprintf(b, sizeof(b), "%" PRIu64, most);
-		if (!min->packets) {
-			size_format_rate(sum, a, sizeof(a));
-			size_format_rate(most, b, sizeof(b));
-		}
+		size_format_rate(sum, a, sizeof(a));
+		size_format_rate(most, b, sizeof(b));
 		return config_check_fail(
 			c, path, "",
 			"the minimums up to this VM's add up to %s, more than "
-			"%s, which %s of uplinks[%u].shape.%s",
-			a, b, min->of == in_bits ? "is 90 %" : "is all",
-			uplink, min->packets ? "packets" : "rate");
+			"%s, which is %s of uplinks[%u].shape.rate",
+			a, b, in ? "90 %" : "all", uplink);
 	}
 	return 0;
 }
 
 int config_check_shapes(const struct check *c)
 {
-	static const struct minimum minimums[] = {
-		{ "in.min", in_bits, false },
-		{ "out.min", out_bits, false },
-		{ "in.min_packets", in_packets, true },
-		{ "out.min_packets", out_packets, true },
-	};
 	char path[CHECK_PATH_MAX];
 	int err = 0;
 
@@ -244,8 +211,10 @@ int config_check_shapes(const struct check *c)
 		snprintf(path, sizeof(path), "uplinks[%u].shape", i);
 		err = check_shape(c, path, shape, shape->rate, shape->packets,
 				  "shape.rate");
-		for (uint32_t j = 0; j < 4 && !err; j++)
-			err = check_minimum(c, i, &minimums[j]);
+		if (!err)
+			err = check_minimums(c, i, true);
+		if (!err)
+			err = check_minimums(c, i, false);
 	}
 	for (uint32_t i = 0; i < c->config->n_vms && !err; i++)
 		err = check_vm(c, i);

@@ -61,7 +61,8 @@ _Static_assert(LOG_LEVEL_ERROR == 0 && LOG_LEVEL_WARNING == 1 &&
 	  .max = RATE_MAX_PACKETS, .unit = "packets a second",                \
 	  .def_text = "nothing is promised",                                  \
 	  .pos = offsetof(struct config_rate, min_packets_pos),               \
-	  .text = "As min, in packets." },                                    \
+	  .text = "As min, in packets; of a VM: in packets as long as its "   \
+		  "MTU." },                                                   \
 	{ .path = PATH ".max_packets", .type = SCHEMA_NUMBER,                 \
 	  IN(struct config_rate, max_packets), .min = 1,                      \
 	  .max = RATE_MAX_PACKETS, .unit = "packets a second",                \

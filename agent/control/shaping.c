@@ -15,9 +15,6 @@
 #include "switching/shaper.h"
 #include "control/guests.h"
 
-/* Preamble, frame check sequence and gap. */
-#define WIRE_OVERHEAD 24
-
 /* ---- who is shaped ---- */
 
 static const struct config_shape *shape_of(const struct port *port)
@@ -134,7 +131,7 @@ void shaping_conf(const struct port *port, struct scheduler_conf *ret_conf)
 
 	scheduler_conf_init(ret_conf, shape->queue);
 	ret_conf->quantum_ns = shape->quantum_us * NS_PER_US;
-	ret_conf->overhead = WIRE_OVERHEAD;
+	ret_conf->overhead = CONFIG_WIRE_BYTES;
 	ret_conf->mtu = port->max_len;
 	if (port->vm_config)
 		ret_conf->rate = maximum(&port->vm_config->rate_in);
@@ -157,7 +154,8 @@ void shaping_conf(const struct port *port, struct scheduler_conf *ret_conf)
 static double fair_share(const struct config_vm *vm, double spare,
 			 double weights)
 {
-	return (double)vm->rate_out.min + spare * vm->weight / weights;
+	return (double)config_rate_min(&vm->rate_out, vm->mtu) +
+	       spare * vm->weight / weights;
 }
 
 static void weigh(struct agent *agent, struct port *uplink)
@@ -174,7 +172,8 @@ static void weigh(struct agent *agent, struct port *uplink)
 		if (!port || !port->vm_config ||
 		    shares_uplink_of(agent, port->vlan) != uplink)
 			continue;
-		spare -= (double)port->vm_config->rate_out.min;
+		spare -= (double)config_rate_min(&port->vm_config->rate_out,
+						 port->vm_config->mtu);
 		sum += port->vm_config->weight;
 	}
 	/* Without a rate there are no minimums, and any number will do. */
