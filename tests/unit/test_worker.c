@@ -446,15 +446,13 @@ static void test_no_shaped_push_is_lost(void **state)
 	conf.rate.packets = 0;
 	conf.rate.bits = 1;
 	assert_int_equal(shaper_set(&bench.rig->vs, bench.port, &conf), 0);
+	/* One may go yet, the next one waits for minutes. */
 	push_shaped(&bench);
-	push_shaped(&bench); /* one of both may go yet */
-	push_shaped(&bench);
-	sleep_ns(10 * NS_PER_MS);
+	wait_sent(&bench, 2);
 	worker_call(bench.worker, play_device, &bench);
-	wait_quiet(&bench);
-	for (uint64_t i = bench.port->account[0].released + 1,
-		      end = i + N_PUSHES / 4;
-	     i < end; i++) {
+	wait_released(&bench, 2);
+	push_shaped(&bench);
+	for (uint64_t i = 3; i < 3 + N_PUSHES / 4; i++) {
 		for (uint32_t n = unit_below(&seed, 3000); n > 0; n--)
 			__asm__ volatile("");
 		n_slept += is_asleep(&bench);
