@@ -26,8 +26,8 @@
 #define CONFIG_MAX_PAIRS	16	/* queue pairs of a vhost-user VM */
 #define CONFIG_MAX_BYPASS	256	/* rules */
 #define CONFIG_POOL_MAX		4096	/* frames: pool.max by default */
-#define CONFIG_WIRE_BYTES	24	/* preamble, checksum and gap: what a frame
-					 * takes of a rate besides its own */
+/* What a frame takes of a rate besides its own. */
+#define CONFIG_WIRE_BYTES	PKT_WIRE_BYTES
 #define CONFIG_MIN_RATE		1000	/* bit/s */
 #define CONFIG_MAX_RULES	64	/* classify: */
 #define CONFIG_MAX_RULE_ITEMS	16	/* of one kind in a rule */
