@@ -5,9 +5,8 @@
  * Each packet of a VM passes once in each direction. What it sends: here, all of
  * it, whichever way it goes. What it gets: here on the kernel way, where the
  * packet is redirected to its device; what goes through the agent takes from the
- * same bucket there (or waits for the port's scheduler, if it has one). Not
- * limited is what the kernel floods while the agent is away: there is one
- * redirect for all members.
+ * same bucket there. Not limited is what the kernel floods while the agent is
+ * away: there is one redirect for all members.
  */
 #ifndef BPF_POLICE_H
 #define BPF_POLICE_H

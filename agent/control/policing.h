@@ -3,12 +3,14 @@
  * From the maximums of VMs on devices (vms[].rate) to the buckets that the
  * programs and workers take from: <pktagent/police.h>. Control thread.
  *
- * What a VM sends is policed where its device receives it, whichever way the
- * packets go then. What it gets is policed where it is sent to the device, by
- * the program or by a worker; a port with a scheduler (control/shaping.h) has
- * what goes through the agent wait there instead, and is policed only in what
- * the programs send while the agent is away. Guests behind vhost-user are not
- * policed: what they send is left in their rings.
+ * A VM is policed if it is behind a device, is to go the kernel way, and neither
+ * has a minimum nor is shaped. Of the others the agent has packets wait
+ * (control/shaping.h).
+ *
+ * What a VM sends is policed where its device receives it, what it gets where it
+ * is sent to the device, by the program or by a worker: whichever way a packet
+ * goes, it passes once. Only what the kernel floods while the agent is away does
+ * not.
  */
 #ifndef CONTROL_POLICING_H
 #define CONTROL_POLICING_H
@@ -16,6 +18,9 @@
 #include "control/agent.h"
 
 #define POLICING_TEXT 128
+
+/* Whether rates of @vm, if it has any, are kept by policing. */
+bool policing_is_for(const struct config_vm *vm);
 
 /* Sets the buckets of @port to what its configuration says; levels are kept.
  * Returns the flags (PORT_P_*) that the programs are to know it by. */

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/size.h"
 #include "control/bypass.h"
+#include "control/policing.h"
 #include "control/shaping.h"
 #include "control/shares.h"
 #include "switching/classify.h"
@@ -48,7 +49,8 @@ bool shaping_is_forced(const struct port *port, char *why, size_t size)
 			snprintf(why, size, "what leaves by it is shaped");
 		return true;
 	}
-	if (vm && (has_rate(&vm->rate_in) || has_rate(&vm->rate_out))) {
+	if (vm && !policing_is_for(vm) &&
+	    (has_rate(&vm->rate_in) || has_rate(&vm->rate_out))) {
 		if (why)
 			snprintf(why, size, "it has a rate");
 		return true;
@@ -58,7 +60,8 @@ bool shaping_is_forced(const struct port *port, char *why, size_t size)
 
 bool shaping_is_limited(const struct config_vm *vm)
 {
-	return vm->rate_out.max || vm->rate_out.max_packets;
+	return !policing_is_for(vm) &&
+	       (vm->rate_out.max || vm->rate_out.max_packets);
 }
 
 uint32_t shaping_worker(const struct agent *agent, const struct port *port,
@@ -87,7 +90,8 @@ static bool is_shaped(const struct port *port)
 	if (shape_of(port)->n_classes || shape_of(port)->rate ||
 	    shape_of(port)->packets)
 		return true;
-	return vm && (vm->rate_in.max || vm->rate_in.max_packets);
+	return vm && !policing_is_for(vm) &&
+	       (vm->rate_in.max || vm->rate_in.max_packets);
 }
 
 /* ---- what is the same ---- */
@@ -253,9 +257,11 @@ static int set(struct agent *agent, struct port *port,
 
 static int limit(struct agent *agent, struct port *port)
 {
-	struct rate rate = maximum(&port->vm_config->rate_out);
+	struct rate rate = { 0 };
 	int err;
 
+	if (shaping_is_limited(port->vm_config))
+		rate = maximum(&port->vm_config->rate_out);
 	err = sending_set_vm(agent->vs.workers[owner_of(port)], port, &rate);
 	if (err)
 		log_error("%s: what it sends cannot be limited: %s",

@@ -6,7 +6,8 @@
  *
  * A port whose output is shaped takes no redirects of the kernel's: all that
  * leaves by it goes the agent way. What a VM with a rate sends goes the agent
- * way, too, and is limited there (switching/sending.h).
+ * way, too, and is limited there (switching/sending.h); unless the VM is policed
+ * (control/policing.h).
  *
  * Weights. Inside each class of an uplink the VMs take turns by weights. A VM's
  * is its minimum and its share, by vms[].weight, of what the minimums leave of
@@ -22,7 +23,8 @@
  * NULL. */
 bool shaping_is_forced(const struct port *port, char *why, size_t size);
 
-/* Whether what @vm sends has a maximum: one worker serves it then. */
+/* Whether the agent holds what @vm sends to a maximum: one worker serves it
+ * then. */
 bool shaping_is_limited(const struct config_vm *vm);
 
 /* The worker that is to serve queue, or queue pair, @index of the VM's @port. */
