@@ -34,6 +34,8 @@ static void set_bucket(struct police *police, int what, uint64_t rate,
 	__atomic_store_n(&police->depth[what], depth, __ATOMIC_RELEASE);
 	__atomic_store_n(&police->rate[what], rate, __ATOMIC_RELEASE);
 	__atomic_store_n(&police->full_ns[what], full_ns, __ATOMIC_RELEASE);
+	/* A smaller burst is cut at once. */
+	police_add(police, what, 0);
 }
 
 void police_set(struct police *police, const struct config_rate *rate,

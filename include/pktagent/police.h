@@ -51,7 +51,12 @@ struct police {
 };
 _Static_assert(sizeof(struct police) == 128, "police: two cache lines");
 
+/* What others write: clang has no atomic loads for BPF, whose loads are. */
+#ifdef __bpf__
 #define police_read(x)	(*(const volatile __typeof__(x) *)&(x))
+#else
+#define police_read(x)	__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#endif
 
 /* Entries of the map: slot * POLICE_N_WAYS + way. */
 enum police_way { POLICE_IN, POLICE_OUT, POLICE_N_WAYS };
