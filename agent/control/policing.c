@@ -17,11 +17,10 @@ bool policing_is_for(const struct config_vm *vm)
 {
 	const struct config_shape *shape = &vm->shape;
 
-	return vm->device.type != DEVICE_VHOST_USER &&
-	       vm->way == WAY_KERNEL && !vm->rate_in.min &&
-	       !vm->rate_in.min_packets && !vm->rate_out.min &&
-	       !vm->rate_out.min_packets && !shape->n_classes &&
-	       !shape->rate && !shape->packets;
+	return vm->device.type != DEVICE_VHOST_USER && vm->way == WAY_KERNEL &&
+	       !vm->rate_in.min && !vm->rate_in.min_packets &&
+	       !vm->rate_out.min && !vm->rate_out.min_packets &&
+	       !shape->n_classes && !shape->rate && !shape->packets;
 }
 
 uint8_t policing_apply(struct agent *agent, struct port *port)

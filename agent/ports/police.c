@@ -10,7 +10,8 @@
  * so much a bucket is full, whatever its level. Twice as much fits the level. */
 #define FULL	(1ull << 62)
 
-_Static_assert(RATE_MAX_BURST * 8 * POLICE_UNIT < FULL / 2, "the largest burst");
+_Static_assert(RATE_MAX_BURST * 8ull * POLICE_UNIT < FULL / 2,
+	       "the largest burst");
 _Static_assert(RATE_MAX_BURST_PACKETS * POLICE_UNIT < FULL / 2,
 	       "and in packets");
 
