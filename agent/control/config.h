@@ -297,6 +297,19 @@ void config_free(struct config *config);
  * long ones. 0: nothing. */
 uint64_t config_rate_min(const struct config_rate *rate, uint32_t mtu);
 
+/* Whether rates of @vm, if it has any, are kept by policing (control/policing.h):
+ * it is behind a device, is to go the kernel way, and has neither a minimum nor
+ * a shape. Of the others the agent has packets wait. */
+bool config_is_policed(const struct config_vm *vm);
+
+/* Whether the agent holds what @vm sends to a maximum. */
+bool config_is_limited(const struct config_vm *vm);
+
+/* Whether all of two shapes, or rates, is the same. */
+bool config_same_shape(const struct config_shape *a,
+		       const struct config_shape *b);
+bool config_same_rate(const struct config_rate *a, const struct config_rate *b);
+
 /* Whether @uplink carries network @vlan. */
 bool config_uplink_has_vlan(const struct config_uplink *uplink, uint16_t vlan);
 

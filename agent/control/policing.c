@@ -13,16 +13,6 @@ static bool is_limited(const struct config_rate *rate)
 	return rate->max || rate->max_packets;
 }
 
-bool policing_is_for(const struct config_vm *vm)
-{
-	const struct config_shape *shape = &vm->shape;
-
-	return vm->device.type != DEVICE_VHOST_USER && vm->way == WAY_KERNEL &&
-	       !vm->rate_in.min && !vm->rate_in.min_packets &&
-	       !vm->rate_out.min && !vm->rate_out.min_packets &&
-	       !shape->n_classes && !shape->rate && !shape->packets;
-}
-
 uint8_t policing_apply(struct agent *agent, struct port *port)
 {
 	const struct config_vm *vm = port->vm_config;
@@ -31,7 +21,7 @@ uint8_t policing_apply(struct agent *agent, struct port *port)
 
 	if (!vm)
 		return 0;
-	if (!policing_is_for(vm)) {
+	if (!config_is_policed(vm)) {
 		__atomic_store_n(&port->police_in, NULL, __ATOMIC_RELAXED);
 		policing_end(agent, port);
 		return 0;
@@ -82,7 +72,7 @@ void policing_describe(const struct port *port, char *ret_text, size_t size)
 	const struct config_vm *vm = port->vm_config;
 
 	ret_text[0] = 0;
-	if (!vm || !policing_is_for(vm))
+	if (!vm || !config_is_policed(vm))
 		return;
 	describe("in", &vm->rate_in, ret_text, size);
 	describe("out", &vm->rate_out, ret_text, size);

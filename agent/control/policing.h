@@ -3,9 +3,8 @@
  * From the maximums of VMs on devices (vms[].rate) to the buckets that the
  * programs and workers take from: <pktagent/police.h>. Control thread.
  *
- * A VM is policed if it is behind a device, is to go the kernel way, and neither
- * has a minimum nor is shaped. Of the others the agent has packets wait
- * (control/shaping.h).
+ * Who is policed says config_is_policed(); of the others the agent has packets
+ * wait (control/shaping.h).
  *
  * What a VM sends is policed where its device receives it, what it gets where it
  * is sent to the device, by the program or by a worker: whichever way a packet
@@ -18,9 +17,6 @@
 #include "control/agent.h"
 
 #define POLICING_TEXT 128
-
-/* Whether rates of @vm, if it has any, are kept by policing. */
-bool policing_is_for(const struct config_vm *vm);
 
 /* Sets the buckets of @port to what its configuration says; levels are kept.
  * Returns the flags (PORT_P_*) that the programs are to know it by. */

@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "base/size.h"
 #include "control/bypass.h"
-#include "control/policing.h"
 #include "control/shaping.h"
 #include "control/shares.h"
 #include "switching/classify.h"
@@ -49,7 +48,7 @@ bool shaping_is_forced(const struct port *port, char *why, size_t size)
 			snprintf(why, size, "what leaves by it is shaped");
 		return true;
 	}
-	if (vm && !policing_is_for(vm) &&
+	if (vm && !config_is_policed(vm) &&
 	    (has_rate(&vm->rate_in) || has_rate(&vm->rate_out))) {
 		if (why)
 			snprintf(why, size, "it has a rate");
@@ -58,16 +57,10 @@ bool shaping_is_forced(const struct port *port, char *why, size_t size)
 	return false;
 }
 
-bool shaping_is_limited(const struct config_vm *vm)
-{
-	return !policing_is_for(vm) &&
-	       (vm->rate_out.max || vm->rate_out.max_packets);
-}
-
 uint32_t shaping_worker(const struct agent *agent, const struct port *port,
 			uint32_t index)
 {
-	if (port->vm_config && shaping_is_limited(port->vm_config))
+	if (port->vm_config && config_is_limited(port->vm_config))
 		index = 0;
 	return (port->slot + index) % agent->vs.n_workers;
 }
@@ -90,41 +83,8 @@ static bool is_shaped(const struct port *port)
 	if (shape_of(port)->n_classes || shape_of(port)->rate ||
 	    shape_of(port)->packets)
 		return true;
-	return vm && !policing_is_for(vm) &&
+	return vm && !config_is_policed(vm) &&
 	       (vm->rate_in.max || vm->rate_in.max_packets);
-}
-
-/* ---- what is the same ---- */
-
-bool shaping_same_rate(const struct config_rate *a, const struct config_rate *b)
-{
-	return a->min == b->min && a->max == b->max &&
-	       a->min_packets == b->min_packets &&
-	       a->max_packets == b->max_packets && a->burst == b->burst &&
-	       a->burst_packets == b->burst_packets;
-}
-
-static bool same_class(const struct config_class *a,
-		       const struct config_class *b)
-{
-	return a->class == b->class && a->strict == b->strict &&
-	       a->weight == b->weight && shaping_same_rate(&a->rate, &b->rate) &&
-	       a->limit == b->limit && a->vm_limit == b->vm_limit &&
-	       a->target_us == b->target_us &&
-	       a->interval_us == b->interval_us && a->ecn == b->ecn &&
-	       a->mark_us == b->mark_us;
-}
-
-bool shaping_same_shape(const struct config_shape *a,
-			const struct config_shape *b)
-{
-	bool same = a->rate == b->rate && a->packets == b->packets &&
-		    a->burst == b->burst && a->quantum_us == b->quantum_us &&
-		    a->queue == b->queue && a->n_classes == b->n_classes;
-
-	for (uint32_t i = 0; same && i < a->n_classes; i++)
-		same = same_class(&a->classes[i], &b->classes[i]);
-	return same;
 }
 
 /* ---- the scheduler's settings ---- */
@@ -260,7 +220,7 @@ static int limit(struct agent *agent, struct port *port)
 	struct rate rate = { 0 };
 	int err;
 
-	if (shaping_is_limited(port->vm_config))
+	if (config_is_limited(port->vm_config))
 		rate = maximum(&port->vm_config->rate_out);
 	err = sending_set_vm(agent->vs.workers[owner_of(port)], port, &rate);
 	if (err)
