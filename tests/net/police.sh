@@ -175,6 +175,21 @@ lab_reap "${NET_PID[vm2-vm1]}"
 unset "NET_PID[vm2-vm1]" "NET_MAC[vm2]"
 say "broadcasts of vm1 to vm2: 500 packets a second: $KEPT of 10,000"
 
+# ---- without the agent ----
+
+# The kernel way goes on, and keeps the rate; who starts then finds its debt.
+lab_stop "$LAB_AGENT_PID" KILL
+flow wire vm1 any 5000 --window 0 --min $SIZE --max $SIZE
+sleep 0.3		# what was saved is gone
+keeps vm1 10000000 262144 $((WIRE * 8))
+say "wire to vm1 without the agent: 10 Mbit/s: $KEPT of 10,000"
+expect "restart" lab_agent "$NET_CONFIG"
+keeps vm1 10000000 262144 $((WIRE * 8))
+say "wire to vm1 with the next one: 10 Mbit/s: $KEPT of 10,000"
+flow_end_sending wire vm1
+lab_reap "${NET_PID[vm1-wire]}"
+unset "NET_PID[vm1-wire]"
+
 net_frames wire vm1 --pps 500
 expect "no frame is missing" lab_agent_stop
 say "all frames accounted for"
