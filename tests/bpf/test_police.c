@@ -29,8 +29,10 @@ struct flow {
 static const struct flow flows[] = {
 	[POLICE_IN] = { "uplink to vm1", 1, 3, "dst=vm1 src=wire tag=10 ip4 udp",
 			true },
-	[POLICE_OUT] = { "vm1 to uplink", 3, 1, "dst=wire src=vm1 ip4 udp" },
-	{ "vm2 to vm1", 4, 3, "dst=vm1 src=vm2 ip4=10.0.0.2 udp" },
+	[POLICE_OUT] = { "vm1 to uplink", 3, 1, "dst=wire src=vm1 ip4 udp",
+			 false },
+	{ "vm2 to vm1", 4, 3, "dst=vm1 src=vm2 ip4=10.0.0.2 udp",
+	  false },
 };
 
 static struct police *polices;
