@@ -15,6 +15,7 @@
 #define BPF_FORWARD_H
 
 #include "credit.bpf.h"
+#include "police.bpf.h"
 #include "rewrite.bpf.h"
 
 /* Tags that the packet has of its own, inside its network. */
@@ -95,7 +96,11 @@ stage send_kernel(struct pass *s, __u32 port, int to_uplink)
 	int err;
 
 	s->action = bpf_redirect_map(&devs, port, 0);
-	if (s->action != XDP_REDIRECT || meta_clear(s->ctx))
+	if (s->action != XDP_REDIRECT)
+		return PKT_redirect_failed;
+	if (!police_in(s))
+		return PKT_rate_in;
+	if (meta_clear(s->ctx))
 		return PKT_redirect_failed;
 	if (to_uplink)
 		err = to_outer(s);

@@ -16,6 +16,7 @@ struct map_devs devs SEC(".maps");
 struct map_xsks xsk_port SEC(".maps");
 struct map_xsks xsk_vm SEC(".maps");
 struct map_vm_credit vm_credit SEC(".maps");
+struct map_police police SEC(".maps");
 struct map_flood flood SEC(".maps");
 struct map_tags tags SEC(".maps");
 struct map_recent_devs recent_devs SEC(".maps");

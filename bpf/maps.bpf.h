@@ -85,6 +85,14 @@ struct map_vm_credit {
 	__type(value, struct vm_credit);
 };
 
+struct map_police {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, PKT_MAX_PORTS * POLICE_N_WAYS);
+	__type(key, __u32);
+	__type(value, struct police);
+};
+
 /* Members of one network, by slot. */
 struct map_members {
 	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
@@ -133,6 +141,7 @@ extern struct map_devs devs SEC(".maps");
 extern struct map_xsks xsk_port SEC(".maps");
 extern struct map_xsks xsk_vm SEC(".maps");
 extern struct map_vm_credit vm_credit SEC(".maps");
+extern struct map_police police SEC(".maps");
 extern struct map_flood flood SEC(".maps");
 extern struct map_recent_devs recent_devs SEC(".maps");
 extern struct map_recent_addrs recent_dsts SEC(".maps");

@@ -73,11 +73,17 @@ static __always_inline void count(__u32 port, __u32 reason, __u64 packets,
 #define PKT_GOOD_MASK		(0ull PKT_REASONS(PKT_X))
 _Static_assert(PKT_N_REASONS <= 64, "reasons fit a mask");
 
+/* What is the VM's that the packet was for. */
+static __always_inline int is_receivers(int reason)
+{
+	return reason == PKT_pool_full || reason == PKT_rate_in;
+}
+
 /* Every exit of uplink and port: one count against the port the packet came
- * in on, or whose pool was full, and the verdict. */
+ * in on, or whose pool was full or rate exceeded, and the verdict. */
 static __always_inline int finish(const struct pass *s, int reason)
 {
-	count(reason == PKT_pool_full ? s->out_port : s->in_port, reason, 1,
+	count(is_receivers(reason) ? s->out_port : s->in_port, reason, 1,
 	      s->len);
 	if (PKT_GOOD_MASK >> (reason & 63) & 1)
 		return s->action;

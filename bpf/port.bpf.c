@@ -44,6 +44,7 @@ stage stages(struct pass *s)
 	STAGE(check_tags(s));
 	STAGE(check_source(s, 0));
 	STAGE(check_source_ip(s));
+	STAGE(police_out(s));
 	STAGE(find_target(s));
 	return forward(s, 0);
 }

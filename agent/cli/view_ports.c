@@ -201,6 +201,8 @@ static void row_port(struct table *t, const struct view *view,
 	notes_queues(t, view_member(port, "queues"));
 	if (view_string(port, "note")[0])
 		table_note(t, "note: %s", view_string(port, "note"));
+	if (view_string(port, "policed")[0])
+		table_note(t, "policed: %s", view_string(port, "policed"));
 	notes_common(t, port);
 }
 

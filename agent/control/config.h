@@ -26,8 +26,8 @@
 #define CONFIG_MAX_PAIRS	16	/* queue pairs of a vhost-user VM */
 #define CONFIG_MAX_BYPASS	256	/* rules */
 #define CONFIG_POOL_MAX		4096	/* frames: pool.max by default */
-#define CONFIG_WIRE_BYTES	24	/* preamble, checksum and gap: what a frame
-					 * takes of a rate besides its own */
+/* What a frame takes of a rate besides its own. */
+#define CONFIG_WIRE_BYTES	PKT_WIRE_BYTES
 #define CONFIG_MIN_RATE		1000	/* bit/s */
 #define CONFIG_MAX_RULES	64	/* classify: */
 #define CONFIG_MAX_RULE_ITEMS	16	/* of one kind in a rule */
@@ -297,7 +297,12 @@ void config_free(struct config *config);
  * long ones. 0: nothing. */
 uint64_t config_rate_min(const struct config_rate *rate, uint32_t mtu);
 
-/* Whether what @vm sends has a maximum. */
+/* Whether rates of @vm, if it has any, are kept by policing (control/policing.h):
+ * it is behind a device, is to go the kernel way, and has neither a minimum nor
+ * a shape. Of the others the agent has packets wait. */
+bool config_is_policed(const struct config_vm *vm);
+
+/* Whether the agent holds what @vm sends to a maximum. */
 bool config_is_limited(const struct config_vm *vm);
 
 /* Whether all of two shapes, or rates, is the same. */

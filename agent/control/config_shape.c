@@ -12,9 +12,20 @@ uint64_t config_rate_min(const struct config_rate *rate, uint32_t mtu)
 	return bits > rate->min ? bits : rate->min;
 }
 
+bool config_is_policed(const struct config_vm *vm)
+{
+	const struct config_shape *shape = &vm->shape;
+
+	return vm->device.type != DEVICE_VHOST_USER && vm->way == WAY_KERNEL &&
+	       !vm->rate_in.min && !vm->rate_in.min_packets &&
+	       !vm->rate_out.min && !vm->rate_out.min_packets &&
+	       !shape->n_classes && !shape->rate && !shape->packets;
+}
+
 bool config_is_limited(const struct config_vm *vm)
 {
-	return vm->rate_out.max || vm->rate_out.max_packets;
+	return !config_is_policed(vm) &&
+	       (vm->rate_out.max || vm->rate_out.max_packets);
 }
 
 bool config_same_rate(const struct config_rate *a, const struct config_rate *b)

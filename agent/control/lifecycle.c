@@ -15,6 +15,7 @@
 #include "control/isolation.h"
 #include "control/lifecycle.h"
 #include "control/networks.h"
+#include "control/policing.h"
 #include "control/pools.h"
 #include "control/shaping.h"
 #include "control/shares.h"
@@ -171,6 +172,7 @@ int lifecycle_write(struct agent *agent, struct port *port)
 		cfg.flags |= PORT_F_CHECK_IP;
 	if (port->kind == PORT_UPLINK)
 		memcpy(cfg.mac, port->mac, 6);
+	cfg.police = policing_apply(agent, port);
 	if (port->vhost && guests_configure(agent, port))
 		return -ENOMEM;
 	return datapath_set_port(agent->dp, port->slot, &cfg);
@@ -567,6 +569,7 @@ void lifecycle_free(struct agent *agent, struct port *port)
 	agent->ports[port->slot] = NULL;
 	networks_update_port(agent, port);
 	datapath_set_port(agent->dp, port->slot, &none);
+	policing_end(agent, port);
 	tags_free(agent, port);
 	free(port);
 }

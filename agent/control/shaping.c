@@ -48,7 +48,8 @@ bool shaping_is_forced(const struct port *port, char *why, size_t size)
 			snprintf(why, size, "what leaves by it is shaped");
 		return true;
 	}
-	if (vm && (has_rate(&vm->rate_in) || has_rate(&vm->rate_out))) {
+	if (vm && !config_is_policed(vm) &&
+	    (has_rate(&vm->rate_in) || has_rate(&vm->rate_out))) {
 		if (why)
 			snprintf(why, size, "it has a rate");
 		return true;
@@ -82,7 +83,8 @@ static bool is_shaped(const struct port *port)
 	if (shape_of(port)->n_classes || shape_of(port)->rate ||
 	    shape_of(port)->packets)
 		return true;
-	return vm && (vm->rate_in.max || vm->rate_in.max_packets);
+	return vm && !config_is_policed(vm) &&
+	       (vm->rate_in.max || vm->rate_in.max_packets);
 }
 
 /* ---- the scheduler's settings ---- */
@@ -215,9 +217,11 @@ static int set(struct agent *agent, struct port *port,
 
 static int limit(struct agent *agent, struct port *port)
 {
-	struct rate rate = maximum(&port->vm_config->rate_out);
+	struct rate rate = { 0 };
 	int err;
 
+	if (config_is_limited(port->vm_config))
+		rate = maximum(&port->vm_config->rate_out);
 	err = sending_set_vm(agent->vs.workers[owner_of(port)], port, &rate);
 	if (err)
 		log_error("%s: what it sends cannot be limited: %s",

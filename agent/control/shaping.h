@@ -6,7 +6,8 @@
  *
  * A port whose output is shaped takes no redirects of the kernel's: all that
  * leaves by it goes the agent way. What a VM with a rate sends goes the agent
- * way, too, and is limited there (switching/sending.h).
+ * way, too, and is limited there (switching/sending.h); unless the VM is policed
+ * (control/policing.h).
  *
  * Weights. Inside each class of an uplink the VMs take turns by weights. A VM's
  * is its minimum and its share, by vms[].weight, of what the minimums leave of

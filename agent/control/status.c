@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "control/policing.h"
 #include "control/status.h"
 #include "ports/queue.h"
 #include "version.h"
@@ -246,6 +247,7 @@ json_t *status_port(const struct snapshot_port *sp)
 	const struct port *port = sp->port;
 	bool up = port->state == PORT_STATE_UP;
 	json_t *obj = json_object(), *queues = json_array();
+	char policed[POLICING_TEXT];
 
 	set_common(obj, sp);
 	set_text(obj, "kind", port->kind == PORT_UPLINK ? "uplink" : "vm");
@@ -259,6 +261,8 @@ json_t *status_port(const struct snapshot_port *sp)
 		set(obj, "xdp", json_null());
 	set_bool(obj, "xdp_transmit", port->xmit);
 	set_text(obj, "note", port->note);
+	policing_describe(port, policed, sizeof(policed));
+	set_text(obj, "policed", policed);
 	set_number(obj, "learned", port->n_learned);
 	set(obj, "rx", packets_bytes(sp->link.rx_packets, sp->link.rx_bytes));
 	set(obj, "tx", packets_bytes(sp->link.tx_packets, sp->link.tx_bytes));

@@ -207,6 +207,7 @@ static int load_patiently(struct datapath *dp, uint32_t *ret_n_taken, char *err,
 }
 
 #define CREDITS_SIZE	(PKT_MAX_XSKS * sizeof(struct vm_credit))
+#define POLICES_SIZE	(PKT_MAX_PORTS * POLICE_N_WAYS * sizeof(struct police))
 
 static int map_values(const struct bpf_map *map, size_t size, void **ret_values)
 {
@@ -228,6 +229,10 @@ static int map_state(struct datapath *dp, uint32_t timeout_ms)
 	if (err)
 		return err;
 	dp->credits = values;
+	err = map_values(dp->skel->maps.police, POLICES_SIZE, &values);
+	if (err)
+		return err;
+	dp->polices = values;
 	err = map_values(dp->skel->maps.agent_state,
 			 (size_t)sysconf(_SC_PAGESIZE), &values);
 	if (err)
@@ -269,7 +274,7 @@ int datapath_open(const char *bpffs, uint32_t timeout_ms, bool metadata,
 		goto fail;
 	ret = map_state(dp, timeout_ms);
 	if (ret) {
-		snprintf(err, err_size, "agent_state, vm_credit: %s",
+		snprintf(err, err_size, "agent_state, vm_credit, police: %s",
 			 strerror(-ret));
 		goto fail;
 	}
@@ -293,6 +298,8 @@ void datapath_close(struct datapath *dp)
 	}
 	if (dp->credits)
 		munmap(dp->credits, CREDITS_SIZE);
+	if (dp->polices)
+		munmap(dp->polices, POLICES_SIZE);
 	if (dp->skel) {
 		while (dp->n_links)
 			datapath_detach(dp, dp->links[0].ifname);

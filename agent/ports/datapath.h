@@ -103,6 +103,10 @@ void datapath_del_xsk(struct datapath *dp, bool vm, uint32_t slot,
 struct vm_credit *datapath_credit(struct datapath *dp, uint32_t slot,
 				  uint32_t queue);
 
+/* What the VM in @slot may get or send. It lives as long as @dp. */
+struct police *datapath_police(struct datapath *dp, uint32_t slot,
+			       enum police_way way);
+
 int datapath_set_tag(struct datapath *dp, uint32_t slot,
 		     const struct tag_entry *entry);
 void datapath_del_tag(struct datapath *dp, uint32_t slot);

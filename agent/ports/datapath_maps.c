@@ -204,6 +204,12 @@ struct vm_credit *datapath_credit(struct datapath *dp, uint32_t slot,
 	return &dp->credits[slot * PKT_MAX_QUEUES + queue];
 }
 
+struct police *datapath_police(struct datapath *dp, uint32_t slot,
+			       enum police_way way)
+{
+	return &dp->polices[slot * POLICE_N_WAYS + way];
+}
+
 int datapath_set_tag(struct datapath *dp, uint32_t slot,
 		     const struct tag_entry *entry)
 {

@@ -18,6 +18,7 @@ struct datapath {
 	struct dataplane *skel;		/* owned */
 	struct agent_state *state;	/* owned: the map's page */
 	struct vm_credit *credits;	/* owned: the map's pages */
+	struct police *polices;		/* owned: the map's pages */
 	struct bpf_link *devmap_drops, *redirect_drops;	/* owned */
 	struct attached links[PKT_MAX_PORTS];
 	uint32_t n_links;

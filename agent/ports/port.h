@@ -203,6 +203,8 @@ struct port {
 	bool gro;			/* A: merge segments for it */
 	struct port_shaper *shaper;	/* RCU, owned; NULL: output is not
 					 * shaped: switching/shaper.h */
+	struct police *police_in;	/* A: borrowed: the map's; what it may
+					 * get; NULL: no maximum, or no device */
 	struct vhost_port *vhost;	/* owned; NULL: a network device */
 	struct pair_map *pairs;		/* vhost: RCU, owned */
 	struct source_rules *source;	/* vhost: RCU, owned */

@@ -304,6 +304,26 @@ uint32_t output_schedule(struct worker *worker, struct port_shaper *shaper,
 	return come + sum;
 }
 
+/* ---- policed ---- */
+
+/* Drops what is above the rate; the others stay in order. Returns how many. What
+ * the programs redirect to the device takes from the same bucket. */
+static uint32_t police(struct worker *worker, struct port *port,
+		       struct police *bucket, uint64_t *packets, uint32_t n)
+{
+	const uint64_t now = now_ns();
+	uint32_t n_left = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (police_take(bucket, now, packet_len(packets[i])))
+			packets[n_left++] = packets[i];
+		else
+			output_drop(worker, port->slot, PKT_rate_in,
+				    packets[i]);
+	}
+	return n_left;
+}
+
 /* ---- staging ---- */
 
 static void flush_port(struct worker *worker, uint16_t slot)
@@ -311,6 +331,7 @@ static void flush_port(struct worker *worker, uint16_t slot)
 	struct out_batch *batch = &worker->out[slot];
 	struct port *port = vswitch_port(worker->vs, slot);
 	struct port_shaper *shaper;
+	struct police *bucket;
 	uint32_t n = batch->n;
 
 	batch->n = 0;
@@ -326,6 +347,9 @@ static void flush_port(struct worker *worker, uint16_t slot)
 	} else if (port->vhost) {
 		guest_send(worker, port, batch->packets, n);
 	} else {
+		bucket = __atomic_load_n(&port->police_in, __ATOMIC_RELAXED);
+		if (__builtin_expect(bucket != NULL, 0))
+			n = police(worker, port, bucket, batch->packets, n);
 		n = charge(worker, port, batch->packets, n);
 		send_to_device(worker, port, batch->packets, n);
 	}

@@ -26,6 +26,9 @@
 /* Traffic classes. Class 0 is the default. */
 #define PKT_N_CLASSES		8
 
+/* What a frame takes of a wire besides itself: preamble, checksum and gap. */
+#define PKT_WIRE_BYTES		24
+
 /* Network 0 is the untagged one; 1..4094 are VLAN identifiers. */
 #define PKT_VLAN_NONE		0
 #define PKT_VLAN_MAX		4094

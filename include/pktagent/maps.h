@@ -9,6 +9,7 @@
 #include <linux/types.h>
 
 #include <pktagent/limits.h>
+#include <pktagent/police.h>
 #include <pktagent/reason.h>
 
 /* ---- agent_state: one entry, mapped by the agent ---- */
@@ -49,6 +50,10 @@ enum port_kind {
 #define PORT_F_GUEST_TAGS	0x40	/* may use VLAN tags inside its network */
 #define PORT_F_CHECK_CSUM	0x80	/* may send unfinished L4 checksums */
 
+/* Only devices of VMs. How much: the map police. */
+#define PORT_P_IN		0x01	/* what it gets has a maximum */
+#define PORT_P_OUT		0x02	/* what it sends has a maximum */
+
 struct port_cfg {
 	__u32 ifindex;
 	__u16 vlan;		/* VM: its network. Uplink: unused */
@@ -59,7 +64,8 @@ struct port_cfg {
 	__u8 mac[6];		/* uplink: the device's own, for the host */
 	__u8 uplink;		/* VM: as in nets[vlan], which saves looking it
 				 * up there; 0 = look there */
-	__u8 pad[2];
+	__u8 police;		/* PORT_P_* */
+	__u8 pad;
 };
 _Static_assert(sizeof(struct port_cfg) == 20, "port_cfg layout");
 

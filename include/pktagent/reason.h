@@ -80,6 +80,10 @@
 	  "start pktagent; see its log") \
 	X(pool_full, DROP, "the VM's pool had no room for it", \
 	  "it reads too slowly; raise pool.max if it bursts") \
+	X(rate_in, DROP, "more was sent to the VM than it may get", \
+	  "expected above rate.in; raise its max or burst if that is too low") \
+	X(rate_out, DROP, "the VM sent more than it may", \
+	  "expected above rate.out; raise its max or burst if that is too low") \
 	/* the kernel, after a program's verdict */ \
 	X(redirect_failed, DROP, "the kernel refused the redirect", \
 	  "the device went away, nobody has opened the tap, or GRO is off") \

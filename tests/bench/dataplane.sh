@@ -143,7 +143,8 @@ mkdir -p "$OUT"
 for ((i = 1; i <= ROUNDS; i++)); do
 	lab_say "round $i of $ROUNDS"
 	{
-		"$BENCH/uplinktime" | jq -r '"empty \(.empty_ns)", "uplink \(.uplink_ns)"'
+		"$BENCH/uplinktime" | jq -r '"empty \(.empty_ns)",
+			"uplink \(.uplink_ns)", "policed \(.policed_ns)"'
 		round_receive
 		round_agent veth
 		round_agent tap
@@ -152,7 +153,7 @@ for ((i = 1; i <= ROUNDS; i++)); do
 done
 
 declare -A M
-for name in empty uplink rxloop agent_veth fwdloop_veth agent_tap fwdloop_tap kernel devmap; do
+for name in empty uplink policed rxloop agent_veth fwdloop_veth agent_tap fwdloop_tap kernel devmap; do
 	M[$name]=$(awk -v n=$name '$1 == n { print $2 }' "$LAB_DIR/rounds" | median)
 done
 mpps() { awk -v x="${M[$1]}" 'BEGIN { printf "%.3f", x / 1e6 }'; }
@@ -161,6 +162,7 @@ ratio() { awk -v a="${M[$1]}" -v b="${M[$2]}" 'BEGIN { printf "%.2f", b ? a / b 
 "$BENCH/result" --dir "$OUT" --name dataplane \
 	--title "pktagent dataplane, 64-byte packets, one core" \
 	"uplink program|ns|${M[uplink]}|empty program|${M[empty]}" \
+	"uplink program, to a policed VM|ns|${M[policed]}|to another|${M[uplink]}" \
 	"agent way, beside receiving only|Mpps|$(mpps agent_veth)|bare AF_XDP receive loop|$(mpps rxloop)|>=0.70" \
 	"agent way to a veth VM|Mpps|$(mpps agent_veth)|bare AF_XDP forwarding loop to veth|$(mpps fwdloop_veth)" \
 	"agent way to a tap VM|Mpps|$(mpps agent_tap)|bare AF_XDP forwarding loop to tap|$(mpps fwdloop_tap)" \
@@ -172,6 +174,7 @@ cat <<END
 
   64-byte packets, medians of $ROUNDS rounds           ours        beside    ratio  aim
   uplink program, ns per packet                 ${M[uplink]}  ${M[empty]} (empty program)
+  the same to a policed VM                      ${M[policed]}  ${M[uplink]} (to another)
   agent way to veth, Mpps                      $(mpps agent_veth)  $(mpps rxloop) (bare AF_XDP receive loop)  $(ratio agent_veth rxloop)  >= 0.70
   agent way to veth, Mpps                      $(mpps agent_veth)  $(mpps fwdloop_veth) (bare AF_XDP forwarding loop)  $(ratio agent_veth fwdloop_veth)
   agent way to tap, Mpps                       $(mpps agent_tap)  $(mpps fwdloop_tap) (bare AF_XDP forwarding loop)  $(ratio agent_tap fwdloop_tap)

@@ -290,6 +290,44 @@ static void test_batches(void **state)
 	net_done(&net);
 }
 
+/* A device's VM gets what its bucket has, also of what other workers send and in
+ * the order that it came; the rest is dropped against it before it is charged. */
+static void test_policed(void **state)
+{
+	/* filled up to an hour from now: nothing comes meanwhile */
+	struct police police = {
+		.at_ns = now_ns() + 3600 * NS_PER_SEC,
+		.rate = { [POLICE_PACKETS] = 1 },
+		.depth = { [POLICE_PACKETS] = 9 * (int64_t)NS_PER_SEC },
+		.level = { [POLICE_PACKETS] = 9 * (int64_t)NS_PER_SEC },
+	};
+	struct rig_packet packet;
+	struct net net;
+
+	(void)state;
+	net_init(&net, 2048);
+	net.port[VM2]->police_in = &police;
+	for (uint32_t i = 0; i < 15; i++) {
+		assert_true(receive(&net, VM1, vm1_to_vm2, i));
+		assert_true(receive(&net, VM1, vm1_to_wan, i));
+	}
+	rig_round(net.rig, 0);
+	assert_int_equal(port_out_frames(net.port[VM2], 2), 10);
+	assert_int_equal(count(&net, VM2, PKT_rate_in), 5);
+	rig_assert_conserved(net.rig);
+	rig_rounds(net.rig);
+	for (uint32_t i = 0; i < 10; i++) {
+		assert_true(rig_sent(net.rig, net.port[VM2], &packet));
+		assert_int_equal(number_of(&packet), i);
+	}
+	assert_false(rig_sent(net.rig, net.port[VM2], &packet));
+	assert_int_equal(police.level[POLICE_PACKETS], -(int64_t)NS_PER_SEC);
+	assert_int_equal(rig_drain(net.rig, net.port[WAN]), 15);
+	assert_int_equal(count(&net, WAN, PKT_rate_in), 0);
+	rig_rounds(net.rig);
+	net_done(&net);
+}
+
 /* ---- another worker's port ---- */
 
 static void test_other_worker(void **state)
@@ -714,6 +752,7 @@ int main(void)
 		cmocka_unit_test(test_flood_to_full),
 		cmocka_unit_test(test_tx_ring_full),
 		cmocka_unit_test(test_batches),
+		cmocka_unit_test(test_policed),
 		cmocka_unit_test(test_other_worker),
 		cmocka_unit_test(test_order_behind_others),
 		cmocka_unit_test(test_other_worker_refuses),

@@ -666,8 +666,8 @@ static void test_uplink_queues(void **state)
 	stop(&agent);
 }
 
-/* Rates and classes are changed in place, after the ports; but a VM that gets a
- * rate has to be served by one worker. What fails is undone. */
+/* Rates and classes are changed in place, after the ports; but a VM that the agent
+ * limits has to be served by one worker. What fails is undone. */
 static void test_rates(void **state)
 {
 	static const struct {
@@ -683,7 +683,8 @@ static void test_rates(void **state)
 		{ ", rate: {out: {max: 2Mbit}}, weight: 2", 1, 0, false },
 		{ ", rate: {out: {max: 2Mbit}}, shape: {queue: 64}", 1, 0,
 		  false },
-		{ ", rate: {out: {max: 3Mbit}}", 1, 1, true },
+		{ ", rate: {out: {max: 3Mbit}}", 1, 0, true },
+		{ ", way: agent, rate: {out: {max: 3Mbit}}", 1, 1, true },
 		{ ", rate: {in: {max: 3Mbit}}", 1, 0, true },
 		{ "", 1, 0, false },
 	};

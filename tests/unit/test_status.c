@@ -331,7 +331,8 @@ static void test_port(void **state)
 		    "'way':{'asked':'kernel','got':'kernel','why':''},"
 		    "'kind':'uplink','driver':'veth','ifindex':11,"
 		    "'mac':'02:00:00:00:00:ff','mtu':1500,'xdp':'native',"
-		    "'xdp_transmit':true,'note':'tso is off','learned':4,"
+		    "'xdp_transmit':true,'note':'tso is off','policed':'',"
+		    "'learned':4,"
 		    "'rx':{'packets':1234567,'bytes':98765432},"
 		    "'tx':{'packets':40,'bytes':4000},"
 		    "'drops':{'packets':0,'reasons':[]},"
@@ -340,6 +341,46 @@ static void test_port(void **state)
 		    "'need_wakeup':true},{'index':1,'zero_copy':"
 		    "{'asked':'auto','got':true,'why':''},"
 		    "'need_wakeup':true}]}");
+}
+
+/* Of maximums the programs keep, and of no others. */
+static void test_policed(void **state)
+{
+	struct fake *fake = *state;
+	struct config_vm *vm = &fake->vms[0];
+	static const struct {
+		struct config_rate in, out;
+		enum config_way way;
+		uint32_t shape;
+		const char *text;
+	} rows[] = {
+		{ { 0 }, { 0 }, WAY_KERNEL, 0, "" },
+		{ { 0 }, { .max = 100000000 }, WAY_KERNEL, 0, "out 100Mbit" },
+		{ { .max = 1500000 }, { .max_packets = 5000 }, WAY_KERNEL, 0,
+		  "in 1500kbit, out 5000 packets/s" },
+		{ { .max = 1000, .max_packets = 7 }, { 0 }, WAY_KERNEL, 0,
+		  "in 1kbit and 7 packets/s" },
+		{ { 0 }, { .max = 100000000 }, WAY_AGENT, 0, "" },
+		{ { .min = 1000 }, { .max = 100000000 }, WAY_KERNEL, 0, "" },
+		{ { 0 }, { .min_packets = 1, .max = 1000 }, WAY_KERNEL, 0, "" },
+		{ { .max = 1000 }, { 0 }, WAY_KERNEL, 1, "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		json_t *port;
+
+		vm->rate_in = rows[i].in;
+		vm->rate_out = rows[i].out;
+		vm->way = rows[i].way;
+		vm->shape.n_classes = rows[i].shape;
+		port = status_port(&fake->snap->ports[1]);
+		assert_string_equal(
+			json_string_value(json_object_get(port, "policed")),
+			rows[i].text);
+		json_decref(port);
+	}
+	vm->way = WAY_KERNEL;
+	vm->shape.n_classes = 0;
 }
 
 /* What a port has no say in is null; a mode is told of what runs only. */
@@ -741,6 +782,7 @@ int main(void)
 		TEST(test_vm_vhost),	 TEST(test_vm_vhost_waiting),
 		TEST(test_bypass),	 TEST(test_list_bypass),
 		TEST(test_list_tags),
+		TEST(test_policed),
 		TEST(test_port),	 TEST(test_port_nulls),
 		TEST(test_no_carrier),	 TEST(test_hugepages),
 		TEST(test_pool),	 TEST(test_pool_uplink),

@@ -379,6 +379,7 @@ static void test_ports(void **state)
 	fake->queues[0].umem.zero_copy = fake->queues[1].umem.zero_copy = true;
 	strcpy(fake->ports[0].note, "tso is off");
 	fake->ports[0].xmit = false;
+	fake->vms[0].rate_out.max = 100000000;
 	json_object_set_new(data, "ports",
 			    array_of(status_port(&sp[0]), status_port(&sp[1])));
 	json_object_set_new(data, "hugepages", status_hugepages(&fake->agent));
@@ -390,6 +391,7 @@ static void test_ports(void **state)
 		"    note: tso is off\n"
 		"web1  vm      up     veth-web1  veth    native  yes           kernel       12  1500     1.23M        40       12\n"
 		"    queue 0: copy: the driver has no zero-copy, need_wakeup on\n"
+		"    policed: out 100Mbit\n"
 		"    dropped 12 (src_mac): <what> -> <advice>\n"
 		"hugepages: asked auto, got no: no free 2-MiB pages\n");
 	assert_view(
