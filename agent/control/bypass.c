@@ -6,6 +6,7 @@
 
 #include "control/bypass.h"
 #include "control/guests.h"
+#include "control/shaping.h"
 
 static bool is_guest(const struct port *port)
 {
@@ -28,6 +29,10 @@ static bool hold(const struct port *port, char *why, size_t size)
 	}
 	if (port->vhost->held) {
 		snprintf(why, size, "pktctl bypass off %s", port->name);
+		return true;
+	}
+	if (shaping_is_limited(port->vm_config)) {
+		snprintf(why, size, "%s has a rate", port->name);
 		return true;
 	}
 	if (port->shaper) {

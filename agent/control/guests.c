@@ -11,6 +11,7 @@
 #include "control/guests.h"
 #include "control/lifecycle.h"
 #include "control/pools.h"
+#include "control/shaping.h"
 #include "control/tags.h"
 #include "switching/guest.h"
 #include "switching/source.h"
@@ -352,7 +353,7 @@ static int open_pairs(struct agent *agent, struct vhost_port *vp)
 	uint32_t in_size = round_up_pow2(port->vm_config->pool.max);
 
 	for (uint32_t i = 0; i < vhost_config(port)->queues; i++) {
-		uint32_t worker = (port->slot + i) % agent->vs.n_workers;
+		uint32_t worker = shaping_worker(agent, port, i);
 		struct vhost_pair *pair;
 		int err;
 

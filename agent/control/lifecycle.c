@@ -21,6 +21,7 @@
 #include "control/tags.h"
 #include "policy/admission.h"
 #include "ports/queue.h"
+#include "switching/sending.h"
 #include "switching/shaper.h"
 #include "switching/slack.h"
 #include "switching/worker.h"
@@ -184,7 +185,7 @@ static int fill_opts(struct agent *agent, const struct port *port,
 	const struct config_uplink *uplink = port->uplink_config;
 	struct queue_opts opts = {
 		.index = index,
-		.worker = (port->slot + index) % agent->vs.n_workers,
+		.worker = shaping_worker(agent, port, index),
 	};
 	struct pool_parts least;
 	int id;
@@ -517,6 +518,7 @@ void lifecycle_hide(struct agent *agent, struct port *port,
 	vswitch_hide_port(&agent->vs, port->slot);
 	/* ... and what waits to be sent does not. */
 	shaper_stop(&agent->vs, port);
+	sending_clear_vm(&agent->vs, port);
 	if (port->vhost)
 		pools_rest(agent, port);
 }

@@ -318,6 +318,7 @@ static int change_vm(struct agent *agent, struct port *port,
 	const struct config_vm *old = port->vm_config;
 	bool in_place = old->mtu == new->mtu &&
 			old->isolated == new->isolated &&
+			!(shaping_is_limited(new) && shaping_is_spread(port)) &&
 			same_device(&old->device, &new->device) &&
 			same_allow(&old->device, &new->device);
 	bool addresses = !same_addresses(old, new) || old->vlan != new->vlan ||

@@ -12,6 +12,7 @@
 #include "control/shaping.h"
 #include "control/shares.h"
 #include "switching/classify.h"
+#include "switching/sending.h"
 #include "switching/shaper.h"
 #include "control/guests.h"
 
@@ -23,9 +24,18 @@ static const struct config_shape *shape_of(const struct port *port)
 				 &port->uplink_config->shape;
 }
 
-static bool is_promised(const struct config_rate *rate)
+static bool has_rate(const struct config_rate *rate)
 {
-	return rate->min || rate->min_packets;
+	return rate->min || rate->min_packets || rate->max ||
+	       rate->max_packets;
+}
+
+/* The worker that is to shape what leaves by it, and limits what comes. */
+static uint32_t owner_of(const struct port *port)
+{
+	if (port->vhost)
+		return port->vhost->pairs[0]->worker;
+	return port->queues[0]->worker;
 }
 
 bool shaping_is_forced(const struct port *port, char *why, size_t size)
@@ -38,11 +48,35 @@ bool shaping_is_forced(const struct port *port, char *why, size_t size)
 			snprintf(why, size, "what leaves by it is shaped");
 		return true;
 	}
-	if (vm && (is_promised(&vm->rate_in) || is_promised(&vm->rate_out))) {
+	if (vm && (has_rate(&vm->rate_in) || has_rate(&vm->rate_out))) {
 		if (why)
-			snprintf(why, size, "its rate has a minimum");
+			snprintf(why, size, "it has a rate");
 		return true;
 	}
+	return false;
+}
+
+bool shaping_is_limited(const struct config_vm *vm)
+{
+	return vm->rate_out.max || vm->rate_out.max_packets;
+}
+
+uint32_t shaping_worker(const struct agent *agent, const struct port *port,
+			uint32_t index)
+{
+	if (port->vm_config && shaping_is_limited(port->vm_config))
+		index = 0;
+	return (port->slot + index) % agent->vs.n_workers;
+}
+
+bool shaping_is_spread(const struct port *port)
+{
+	for (uint32_t i = 0; port->vhost && i < port->vhost->n_pairs; i++)
+		if (port->vhost->pairs[i]->worker != owner_of(port))
+			return true;
+	for (uint32_t i = 0; i < port->n_queues; i++)
+		if (port->queues[i]->worker != owner_of(port))
+			return true;
 	return false;
 }
 
@@ -53,8 +87,7 @@ static bool is_shaped(const struct port *port)
 	if (shape_of(port)->n_classes || shape_of(port)->rate ||
 	    shape_of(port)->packets)
 		return true;
-	return vm && (vm->rate_in.max || vm->rate_in.max_packets) &&
-	       agent_port_way(port) == WAY_AGENT;
+	return vm && (vm->rate_in.max || vm->rate_in.max_packets);
 }
 
 /* ---- what is the same ---- */
@@ -202,13 +235,6 @@ static void weigh(struct agent *agent, struct port *uplink)
 
 /* ---- ports ---- */
 
-static uint32_t owner_of(const struct port *port)
-{
-	if (port->vhost)
-		return port->vhost->pairs[0]->worker;
-	return port->queues[0]->worker;
-}
-
 /* A change of what a scheduler was made for takes a new one, and what waits in
  * the old one is dropped. */
 static int set(struct agent *agent, struct port *port,
@@ -223,6 +249,18 @@ static int set(struct agent *agent, struct port *port,
 		shaper_stop(&agent->vs, port);
 	}
 	return shaper_start(&agent->vs, port, conf, owner_of(port));
+}
+
+static int limit(struct agent *agent, struct port *port)
+{
+	struct rate rate = maximum(&port->vm_config->rate_out);
+	int err;
+
+	err = sending_set_vm(agent->vs.workers[owner_of(port)], port, &rate);
+	if (err)
+		log_error("%s: what it sends cannot be limited: %s",
+			  port->name, strerror(-err));
+	return err;
 }
 
 int shaping_apply(struct agent *agent, struct port *port)
@@ -244,6 +282,8 @@ int shaping_apply(struct agent *agent, struct port *port)
 	}
 	if (port->vhost && had != (port->shaper != NULL))
 		bypass_apply(agent);
+	if (!err && port->vm_config)
+		err = limit(agent, port);
 	if (port->kind == PORT_UPLINK)
 		weigh(agent, port);
 	else if (port->uplink)

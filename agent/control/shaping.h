@@ -5,8 +5,8 @@
  * thread.
  *
  * A port whose output is shaped takes no redirects of the kernel's: all that
- * leaves by it goes the agent way. VMs that only have maximums are not shaped as
- * long as they go the kernel way, where the programs police them.
+ * leaves by it goes the agent way. What a VM with a rate sends goes the agent
+ * way, too, and is limited there (switching/sending.h).
  *
  * Weights. Inside each class of an uplink the VMs take turns by weights. A VM's
  * is its minimum and its share, by vms[].weight, of what the minimums leave of
@@ -21,6 +21,16 @@
 /* Whether the configuration has the port go the agent way, and why; @why may be
  * NULL. */
 bool shaping_is_forced(const struct port *port, char *why, size_t size);
+
+/* Whether what @vm sends has a maximum: one worker serves it then. */
+bool shaping_is_limited(const struct config_vm *vm);
+
+/* The worker that is to serve queue, or queue pair, @index of the VM's @port. */
+uint32_t shaping_worker(const struct agent *agent, const struct port *port,
+			uint32_t index);
+
+/* Whether several workers serve the VM behind @port. */
+bool shaping_is_spread(const struct port *port);
 
 /* Whether all of two shapes, or rates, is the same. */
 bool shaping_same_shape(const struct config_shape *a,

@@ -38,6 +38,10 @@
 _Static_assert(ARENA_MAX_FRAMES * 4096ull <= 1ull << PACKET_ADDR_BITS,
 	       "a packet's word says where it is in the arena");
 
+/* Where in the (first) frame of a packet stands what whoever keeps it needs to
+ * send it on: behind struct packet_ext, below any headroom that tags need. */
+#define PACKET_WAY		192
+
 enum packet_gso {
 	PACKET_GSO_NONE = 0,
 	PACKET_GSO_TCP4 = 1,
@@ -58,6 +62,15 @@ struct packet_ext {
 	uint16_t csum_offset;
 	uint32_t more[PACKET_MAX_MORE];
 };
+
+/* The port that a kept packet goes to, and its tag (switching/shaper.h). */
+struct packet_way {
+	uint16_t slot;
+	uint16_t tag;
+};
+
+_Static_assert(sizeof(struct packet_ext) <= PACKET_WAY,
+	       "both are in the headroom");
 
 static inline uint64_t packet_pack(uint64_t addr, uint32_t len)
 {
@@ -93,6 +106,15 @@ static inline struct packet_ext *packet_ext(const struct arena *arena,
 		return NULL;
 	return arena_data(arena, arena_addr(arena, arena_frame(arena,
 						packet_addr(packet))));
+}
+
+static inline struct packet_way *packet_way(const struct arena *arena,
+					    uint64_t packet)
+{
+	uint64_t addr = arena_addr(arena,
+				   arena_frame(arena, packet_addr(packet)));
+
+	return arena_data(arena, addr + PACKET_WAY);
 }
 
 /* Pieces a packet may be in. */

@@ -15,11 +15,13 @@
 struct fdb {
 	struct cds_lfht *table;		/* owned, with its nodes */
 	uint32_t n;
+	uint32_t last_number;
 };
 
 struct fdb_node {
 	struct cds_lfht_node node;
 	struct fdb_key key;
+	uint32_t number;
 	uint32_t where;			/* A: port << 8 | flags */
 	uint32_t seen_s;		/* A */
 	struct fdb_node *next_dead;
@@ -115,6 +117,7 @@ bool fdb_lookup(struct fdb *fdb, const struct fdb_key *key, uint16_t seen_at,
 	rcu_read_unlock();
 	ret_found->port = (uint16_t)(where >> 8);
 	ret_found->flags = (uint8_t)where;
+	ret_found->number = node->number;
 	return true;
 }
 
@@ -150,6 +153,7 @@ int fdb_set(struct fdb *fdb, const struct fdb_key *key, uint16_t port,
 	node->key = *key;
 	node->where = (uint32_t)port << 8 | flags;
 	node->seen_s = now_s;
+	node->number = ++fdb->last_number;
 	cds_lfht_add(fdb->table, key_hash(key), &node->node);
 	fdb->n++;
 	return 0;

@@ -23,6 +23,8 @@ struct fdb;
 struct fdb_found {
 	uint16_t port;		/* slot */
 	uint8_t flags;		/* FDB_F_* */
+	uint32_t number;	/* the entry's own: not 0, and never another's
+				 * as long as the table is there */
 };
 
 /* NULL when out of memory. */

@@ -19,6 +19,7 @@
 #include "switching/forward.h"
 #include "switching/offload.h"
 #include "switching/output.h"
+#include "switching/sending.h"
 #include "switching/shaper.h"
 
 /* Broadcasts that one worker hands to the host: at 20 us each, one percent of
@@ -137,6 +138,7 @@ static bool load_packet(struct worker *worker, const struct port *in,
 	p->addr = desc->addr;
 	p->len = desc->len;
 	p->flags = 0;
+	p->number = 0;
 	meta = (struct pkt_meta *)packet_data(worker, p) - 1;
 	if (__builtin_expect(meta->magic != PKT_META_MAGIC, 0))
 		return make_meta(worker, in, p);
@@ -282,6 +284,10 @@ static void send_to(struct worker *worker, struct packet *p, struct port *to)
 	tag = shaper_tag(class_of(worker, p, to), p->meta.in_port);
 	if (to->kind == PORT_UPLINK && p->meta.vlan != PKT_VLAN_NONE)
 		push_tag(worker, p);
+	if (sending_stops(worker, p->meta.in_port) &&
+	    sending_keep(worker, p->meta.in_port, to, p->number,
+			 packet_word(p), tag))
+		return;
 	if (p->flags & PACKET_EXT)
 		offload_stage(worker, to, packet_word(p), tag);
 	else
@@ -373,6 +379,7 @@ void forward_switch(struct worker *worker, const struct port *in,
 		return;
 	}
 	to = vswitch_port(worker->vs, found.port);
+	p->number = found.number;
 	if (to == in)
 		drop(worker, in->slot, PKT_same_port, p);
 	else if (!to)
@@ -404,13 +411,24 @@ static void forward_packet(struct worker *worker, struct share *share,
 		forward_switch(worker, in, &p);
 }
 
+/* How many of @n packets may be read from a VM that may send no faster. */
+static uint32_t limited(struct worker *worker, struct port *in, uint32_t n)
+{
+	const uint32_t room = sending_room(worker, in);
+
+	return min_u32(n, room);
+}
+
 /* Packets of a VM's own share wait in it while the VM's account is full: the
  * kernel then refuses what the pool does not allow. */
 static uint32_t batch_size(struct worker *worker, struct share *share,
 			   uint32_t ready)
 {
+	struct port *in = share->queue->port;
 	uint32_t n = ready < BATCH ? ready : BATCH;
 
+	if (!share->to && sending_stops(worker, in->slot))
+		return limited(worker, in, n);
 	if (!share->to || !port_is_up(share->to))
 		return n;
 	return breathe_make_way(worker, share, worker->out[share->to->slot].n,
@@ -432,7 +450,8 @@ uint32_t forward_share(struct worker *worker, struct share *share)
 	n = batch_size(worker, share, n);
 	if (!n) {
 		queue_publish(share->queue, share);
-		worker->blocked = true;
+		if (share->to)
+			worker->blocked = true;
 		return 0;
 	}
 	n = xsk_ring_cons__peek(&share->rx.ring, n, &pos);

@@ -17,6 +17,8 @@ struct packet {
 	uint64_t addr;
 	uint32_t len;
 	uint64_t flags;			/* PACKET_EXT or 0 */
+	uint32_t number;		/* of the forwarding entry that it goes
+					 * by; 0: of none */
 	struct pkt_meta meta;
 };
 

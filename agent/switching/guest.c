@@ -12,6 +12,7 @@
 #include "switching/guest_bypass.h"
 #include "switching/offload.h"
 #include "switching/output.h"
+#include "switching/sending.h"
 #include "switching/source.h"
 
 /* ---- from the guest ---- */
@@ -141,18 +142,25 @@ uint32_t guest_receive(struct worker *worker, struct vhost_pair *pair)
 	struct guest_bypass bypass;
 	struct pair_packet packet;
 	uint64_t words[BATCH];
-	uint32_t taken, n = 0, ready;
+	uint32_t taken, n = 0, frames = 0, ready, room = BATCH;
 
 	/* The other guest may be gone by now. */
 	pair->waiting_for = NULL;
 	if (!pair->tx.running)
 		return 0;
-	ready = min_u32(virtq_avail(&pair->tx, BATCH), BATCH);
+	pair->limited = false;
+	if (sending_stops(worker, pair->port->slot)) {
+		room = sending_room(worker, pair->port);
+		pair->limited = !room;
+		if (!room)
+			return 0;
+	}
+	ready = min_u32(virtq_avail(&pair->tx, room), room);
 	if (!ready && !virtq_is_broken(&pair->tx))
 		return 0;
 	virtq_prefetch(&pair->tx, ready, false);
 	guest_bypass_begin(&bypass, worker, pair, ready);
-	for (taken = 0; taken < BATCH; taken++) {
+	for (taken = 0; taken < room && frames < room; taken++) {
 		enum pair_verdict verdict =
 			pair_peek(pair, bypass.head, &packet);
 
@@ -170,7 +178,8 @@ uint32_t guest_receive(struct worker *worker, struct vhost_pair *pair)
 			break;
 		else if (pair_to_frames(pair, &packet, cache,
 					&words[n]))
-			n++;
+			frames += packet_n_frames(&worker->vs->arena,
+						  words[n++]);
 		else {
 			/* It stays where it is. */
 			worker->blocked = true;
@@ -257,7 +266,8 @@ static void rx_kicks_on(struct vhost_pair *pair)
 
 void guest_kicks_on(struct vhost_pair *pair)
 {
-	if (pair->tx.running)
+	/* What it kicks for would have to wait. */
+	if (pair->tx.running && !pair->limited)
 		virtq_kicks_on(&pair->tx);
 	if (pair->pending_at < pair->n_pending)
 		rx_kicks_on(pair);
@@ -281,8 +291,8 @@ bool guest_has_work(const struct vhost_pair *pair)
 
 	if (to && to->rx.running && virtq_has_new(&to->rx))
 		return true;
-	if (pair->tx.running && !virtq_is_broken(&pair->tx) &&
-	    virtq_has_new(&pair->tx))
+	if (pair->tx.running && !pair->limited &&
+	    !virtq_is_broken(&pair->tx) && virtq_has_new(&pair->tx))
 		return true;
 	if (pair->pending_at == pair->n_pending)
 		return !mpsc_is_empty(&pair->in);

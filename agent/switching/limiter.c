@@ -21,6 +21,7 @@ enum pair_state { IDLE, HELD, TIMED, READY };
 struct node {
 	uint64_t packet;
 	uint32_t next;
+	struct limiter_segments segments;
 };
 
 /* Of the wheel: pairs by their index, then VMs. */
@@ -435,7 +436,8 @@ static bool is_full(const struct limiter *l, const struct vm *vm,
 }
 
 /* There is a node. */
-static void append(struct limiter *l, struct pair *pair, uint64_t packet)
+static void append(struct limiter *l, struct pair *pair, uint64_t packet,
+		   struct limiter_segments segments)
 {
 	uint32_t at = l->free_nodes;
 
@@ -444,6 +446,7 @@ static void append(struct limiter *l, struct pair *pair, uint64_t packet)
 	else
 		l->free_nodes = l->nodes[at].next;
 	l->nodes[at].packet = packet;
+	l->nodes[at].segments = segments;
 	if (pair->n)
 		l->nodes[pair->tail].next = at;
 	else
@@ -453,11 +456,13 @@ static void append(struct limiter *l, struct pair *pair, uint64_t packet)
 	l->n_waiting++;
 }
 
-static uint64_t take(struct limiter *l, struct pair *pair)
+static uint64_t take(struct limiter *l, struct pair *pair,
+		     struct limiter_segments *ret_segments)
 {
 	const uint32_t at = pair->head;
 	const uint64_t packet = l->nodes[at].packet;
 
+	*ret_segments = l->nodes[at].segments;
 	pair->head = l->nodes[at].next;
 	pair->n--;
 	l->nodes[at].next = l->free_nodes;
@@ -484,8 +489,10 @@ static bool may_pass(const struct limiter *l, const struct pair *pair)
 	       (int64_t)(vm->rest_out - pair->after) >= 0;
 }
 
-enum limiter_result limiter_push(struct limiter *limiter, uint16_t vm,
-				 uint32_t to, uint64_t packet, uint64_t now_ns)
+enum limiter_result limiter_push_long(struct limiter *limiter, uint16_t vm,
+				      uint32_t to, uint64_t packet,
+				      struct limiter_segments segments,
+				      uint64_t now_ns)
 {
 	const uint32_t index = find_or_rest(limiter, vm, to);
 	struct pair *pair = &limiter->pairs[index];
@@ -503,13 +510,21 @@ enum limiter_result limiter_push(struct limiter *limiter, uint16_t vm,
 		rate_limit_fill(&v->limit, now_ns, 0);
 	if (is_first)
 		rate_limit_fill(&pair->limit, now_ns, 0);
-	append(limiter, pair, packet);
+	append(limiter, pair, packet, segments);
 	v->n++;
 	if (!pair->to)
 		v->rest_in++;
 	if (is_first)
 		place(limiter, index);
 	return LIMITER_KEPT;
+}
+
+enum limiter_result limiter_push(struct limiter *limiter, uint16_t vm,
+				 uint32_t to, uint64_t packet, uint64_t now_ns)
+{
+	static const struct limiter_segments one = { .n = 1 };
+
+	return limiter_push_long(limiter, vm, to, packet, one, now_ns);
 }
 
 bool limiter_has_room(const struct limiter *limiter, uint16_t vm, uint32_t to)
@@ -618,11 +633,15 @@ static bool is_open(struct limiter *l, struct rate_limit *limit,
 
 /* A packet of the first pair in the VM's round, whose turn it is, has gone. */
 static void settle(struct limiter *l, struct vm *vm, struct pair *pair,
-		   uint32_t len, uint64_t now_ns)
+		   uint32_t len, struct limiter_segments segments,
+		   uint64_t now_ns)
 {
-	rate_limit_take(&vm->limit, len + l->conf.overhead);
-	rate_limit_take(&pair->limit, len + l->conf.overhead);
-	pair->deficit -= (int32_t)(len + l->conf.overhead);
+	const uint32_t bytes = len + segments.n * l->conf.overhead +
+			       (segments.n - 1u) * segments.header;
+
+	rate_limit_take_n(&vm->limit, bytes, segments.n);
+	rate_limit_take_n(&pair->limit, bytes, segments.n);
+	pair->deficit -= (int32_t)bytes;
 	pair->n_out++;
 	pair->bytes_out += len;
 	vm->n_out++;
@@ -652,12 +671,13 @@ static uint32_t pop_vm(struct limiter *l, uint64_t now_ns, uint32_t max,
 
 	while (n < max && open && vm->round.head != NONE) {
 		struct pair *pair = &l->pairs[choose_pair(l, vm)];
-		const uint64_t packet = take(l, pair);
+		struct limiter_segments segments;
+		const uint64_t packet = take(l, pair, &segments);
 
 		ret_packets[n++] = (struct limiter_packet){ .packet = packet,
 							    .to = pair->to,
 							    .vm = index };
-		settle(l, vm, pair, packet_len(packet), now_ns);
+		settle(l, vm, pair, packet_len(packet), segments, now_ns);
 		open = is_open(l, &vm->limit, now_ns);
 	}
 	stop_serving(l);
@@ -720,8 +740,10 @@ uint32_t limiter_collect(struct limiter *limiter, uint64_t now_ns, uint32_t n)
 static void drop_all(struct limiter *l, struct pair *pair,
 		     void (*drop)(void *ctx, uint64_t packet), void *ctx)
 {
+	struct limiter_segments segments;
+
 	while (pair->n)
-		drop(ctx, take(l, pair));
+		drop(ctx, take(l, pair, &segments));
 	pair->state = IDLE;
 	pair->deficit = 0;
 }

@@ -110,6 +110,19 @@ enum limiter_result limiter_push(struct limiter *limiter, uint16_t vm,
 				 uint32_t to, uint64_t packet,
 				 uint64_t now_ns);
 
+/* What a packet becomes on a wire: @n packets, each with a copy of its first
+ * @header bytes. */
+struct limiter_segments {
+	uint16_t n;		/* 1 at least */
+	uint16_t header;
+};
+
+/* The same of one that is to be cut: its segments count. */
+enum limiter_result limiter_push_long(struct limiter *limiter, uint16_t vm,
+				      uint32_t to, uint64_t packet,
+				      struct limiter_segments segments,
+				      uint64_t now_ns);
+
 /* Whether a push would not end in FULL: before the packet is read. */
 bool limiter_has_room(const struct limiter *limiter, uint16_t vm, uint32_t to);
 

@@ -124,13 +124,20 @@ static inline void rate_limit_set(struct rate_limit *limit,
 			late_ns);
 }
 
+/* Packets of @bytes together pass, @n of them. */
+static inline void rate_limit_take_n(struct rate_limit *limit, uint32_t bytes,
+				     uint32_t n)
+{
+	if (limit->bits.rate)
+		limit->bits.level -= (int64_t)(bytes * (8 * NS_PER_SEC));
+	if (limit->packets.rate)
+		limit->packets.level -= (int64_t)(n * NS_PER_SEC);
+}
+
 /* A packet of @len bytes passes. */
 static inline void rate_limit_take(struct rate_limit *limit, uint32_t len)
 {
-	if (limit->bits.rate)
-		limit->bits.level -= (int64_t)(len * (8 * NS_PER_SEC));
-	if (limit->packets.rate)
-		limit->packets.level -= (int64_t)NS_PER_SEC;
+	rate_limit_take_n(limit, len, 1);
 }
 
 /* Whether a packet may pass. */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <urcu-qsbr.h>
 
 #include "ports/queue.h"
@@ -14,6 +15,7 @@
 #include "switching/forward.h"
 #include "switching/guest.h"
 #include "switching/output.h"
+#include "switching/sending.h"
 #include "switching/shaper.h"
 #include "switching/slack.h"
 #include "switching/worker.h"
@@ -79,13 +81,14 @@ static uint32_t schedule(struct worker *worker)
 }
 
 /* Sends what was staged, and tells whom it concerns. Returns how many packets
- * came to shapers or left them. */
+ * left the limiter, came to shapers or left them. */
 static uint32_t flush_round(struct worker *worker)
 {
 	uint32_t work;
 
+	work = sending_run(worker);
 	output_flush(worker);
-	work = schedule(worker);
+	work += schedule(worker);
 	for (uint32_t i = 0; i < worker->n_queues; i++)
 		output_kick(worker, worker->queues[i]);
 	worker->call_wait = 0;
@@ -210,7 +213,7 @@ static bool has_work(const struct worker *worker)
 	for (uint32_t i = 0; i < worker->n_shapers; i++)
 		if (shaper_has_come(worker->shapers[i]))
 			return true;
-	return false;
+	return sending_has_come(worker);
 }
 
 /* How long to sleep; NS_FOREVER: until something comes. */
@@ -224,6 +227,9 @@ static uint64_t sleep_ns(const struct worker *worker)
 	if (window < ns)
 		ns = window;
 	window = slack_wait(worker, now_ns());
+	if (window < ns)
+		ns = window;
+	window = sending_wait(worker, now_ns());
 	if (window < ns)
 		ns = window;
 
@@ -309,6 +315,8 @@ static void *worker_main(void *arg)
 	uint32_t unseen = 0;
 
 	rcu_register_thread();
+	/* Rates are kept by sleeping until the next packet may go. */
+	prctl(PR_SET_TIMERSLACK, 1ul);
 	last = now_ns();
 	busy_until = last;
 	worker->window_begin_ns = last;
@@ -428,6 +436,7 @@ void worker_free(struct worker *worker)
 	free(worker->queues);
 	free(worker->pairs);
 	free(worker->shapers);
+	sending_free(worker->sending);
 	free(worker);
 }
 

@@ -29,9 +29,10 @@
 
 #define LEARN_RING_SIZE		256
 
-/* An address to learn. */
+struct sending;
 struct vhost_ring_start;
 
+/* An address to learn. */
 struct learn_request {
 	struct fdb_key key;
 	uint16_t port;
@@ -80,6 +81,7 @@ struct worker {
 	struct vhost_pair **pairs;	/* owned array */
 	uint32_t n_shapers;
 	struct port_shaper **shapers;	/* owned array: see shaper.h */
+	struct sending *sending;	/* owned; NULL: nobody is limited */
 	uint32_t window_ns;		/* of empty polling before sleeping */
 	uint64_t call_wait;		/* ns until a guest has to be called; 0:
 					 * none, see guest_call() */

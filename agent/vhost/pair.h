@@ -81,6 +81,8 @@ struct vhost_pair {
 					 * buffers; holding the lock */
 	bool starved;			/* and has none yet; likewise */
 	uint64_t waiting_since;		/* ns: W, see guest_bypass.c; 0: not */
+	bool limited;			/* W: its guest may send no more now:
+					 * the limiter's time will come */
 	struct vhost_pair *waiting_for;	/* W: of this worker, whose guest has no
 					 * buffer for the next packet; of this round only */
 	struct counter bypassed[PKT_MAX_PORTS];	/* straight to other guests */

@@ -119,7 +119,9 @@
 	X(class_full, DROP, "too many packets of its class waited", \
 	  "more is sent than the port's or class's rate: expected, or raise it") \
 	X(class_aged, DROP, "its VM's packets waited too long (CoDel)", \
-	  "more is sent than the port's or class's rate: expected, or raise it")
+	  "more is sent than the port's or class's rate: expected, or raise it") \
+	X(rate_full, DROP, "copies of a broadcast beyond its VM's rate", \
+	  "find out why the VM broadcasts so much, or raise its rate.out")
 
 enum pkt_reason {
 #define PKT_X(name, kind, text, advice) PKT_##name,
