@@ -9,6 +9,8 @@
 #                       ROUNDS= CASES= SIZES= SWITCHES= PROFILE=1
 #   sudo make bench-pools  what pools that breathe are worth;
 #                       ROUNDS= CASES= SECS= ...
+#   sudo make bench-qos rates between VMs of several hosts, beside the kernel's;
+#                       CASES= KINDS= LINK= ...
 #   make bench-rates    the rate control between VMs, in simulation; RATES=
 #                       options of tests/bench/ratesim
 #   make install        DESTDIR= PREFIX= SYSCONFDIR= UNITDIR=
@@ -237,6 +239,14 @@ bench-pools:
 	$(Q)tests/bench/pools.sh
 POOLS_TOOLS = $(addprefix $(B)/tests/bench/,pools pvp.bpf.o result)
 
+# Rates between VMs of several hosts; see the script.
+bench-qos:
+	@tests/deps.sh bench
+	@$(MAKE) --no-print-directory $(DEMO_JOBS) agent $(QOS_TOOLS)
+	$(Q)tests/bench/qos.sh
+QOS_TOOLS = $(addprefix $(B)/tests/,tools/qosflow \
+	$(addprefix bench/,qoseval result shapetime ratesim))
+
 # The rate control between VMs, simulated: build/bench/rates-sim.json and .svg.
 bench-rates: $(B)/tests/bench/ratesim
 	@mkdir -p $(B)/bench
@@ -294,7 +304,7 @@ clean:
 	rm -rf build build-san build-tsan build-clang compile_commands.json
 
 FORCE:
-.PHONY: all install uninstall tidy agent tools bench bench-pvp bench-pools bench-rates unit bpftest fuzz deps demo check clean FORCE
+.PHONY: all install uninstall tidy agent tools bench bench-pvp bench-pools bench-qos bench-rates unit bpftest fuzz deps demo check clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 

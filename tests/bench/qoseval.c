@@ -48,7 +48,7 @@ struct run {
 
 /* Times of one kind of step, ms. */
 struct times {
-	double *all; /* owned */
+	double *all; /* owned; the whole step of those that have not settled */
 	size_t n, unsettled;
 };
 
@@ -272,11 +272,12 @@ static double settled(const struct run *run, const struct flow *f, long first,
 	return -1;
 }
 
-static void add_time(struct times *t, double ms)
+/* @step_ms: how long the step is. */
+static void add_time(struct times *t, double ms, double step_ms)
 {
 	if (ms < 0) {
 		t->unsettled++;
-		return;
+		ms = step_ms;
 	}
 	t->all = reallocarray(t->all, t->n + 1, sizeof(*t->all));
 	if (!t->all)
@@ -297,8 +298,8 @@ static void print_times(struct times *t, const char *name, int number)
 
 	if (number >= 0)
 		snprintf(suffix, sizeof(suffix), "_%d", number);
-	printf("%s_n%s %zu\n%s_unsettled%s %zu\n", name, suffix,
-	       t->n + t->unsettled, name, suffix, t->unsettled);
+	printf("%s_n%s %zu\n%s_unsettled%s %zu\n", name, suffix, t->n, name,
+	       suffix, t->unsettled);
 	if (!t->n)
 		return;
 	qsort(t->all, t->n, sizeof(*t->all), compare);
@@ -312,6 +313,7 @@ static void step(const struct run *run, long first, long end, struct times *own,
 		 struct times *sum)
 {
 	long half = (end - first) / 2;
+	double step_ms = (double)(end - first) * run->bin_ns / MS_NS;
 	double most = 0, target, ms;
 
 	for (uint32_t i = 0; i < run->n_flows; i++) {
@@ -325,14 +327,15 @@ static void step(const struct run *run, long first, long end, struct times *own,
 		if (target < most / 10 || most <= 0)
 			continue;
 		ms = settled(run, f, first, end, target, false);
-		add_time(own, ms);
+		add_time(own, ms, step_ms);
 		if (run->o.log)
 			printf("# bin %ld flow %d: %.6g Mbit/s after %g ms\n",
 			       first, f->id, target / 1e6, ms);
 	}
 	target = rate(run, NULL, first + half, half);
 	if (target > 0)
-		add_time(sum, settled(run, NULL, first, end, target, true));
+		add_time(sum, settled(run, NULL, first, end, target, true),
+			 step_ms);
 }
 
 static void steps(struct run *run)
@@ -358,7 +361,7 @@ static void steps(struct run *run)
 			     &sum[e]);
 	for (uint32_t e = 0; e < o->n_edges; e++) {
 		for (size_t i = 0; i < own[e].n; i++)
-			add_time(&all, own[e].all[i]);
+			add_time(&all, own[e].all[i], 0);
 		all.unsettled += own[e].unsettled;
 		print_times(&own[e], "settle", (int)e);
 		print_times(&sum[e], "reuse", (int)e);

@@ -82,11 +82,11 @@ hosts_add() { # HOST
 	ip -n "$LAB-switch" link set "p$1" up
 }
 
-# The rate at which the switch sends to a host, of frames without what a wire
-# has besides.
+# The rate at which the switch sends to a host: of frames, and 24 bytes of the wire
+# for each.
 hosts_link() { # HOST RATE
 	lab_in switch tc qdisc replace dev "p$1" root tbf rate "$2" \
-		burst 6000 limit "$HOSTS_QUEUE"
+		burst 6000 limit "$HOSTS_QUEUE" overhead 24
 }
 
 # What the switch has dropped in front of a host so far.
