@@ -6,7 +6,6 @@
 
 #include "control/bypass.h"
 #include "control/guests.h"
-#include "control/shaping.h"
 
 static bool is_guest(const struct port *port)
 {
@@ -31,7 +30,7 @@ static bool hold(const struct port *port, char *why, size_t size)
 		snprintf(why, size, "pktctl bypass off %s", port->name);
 		return true;
 	}
-	if (shaping_is_limited(port->vm_config)) {
+	if (config_is_limited(port->vm_config)) {
 		snprintf(why, size, "%s has a rate", port->name);
 		return true;
 	}

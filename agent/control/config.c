@@ -13,8 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <pktagent/parse.h>
-
 #include "base/base.h"
 #include "base/size.h"
 #include "control/config.h"
@@ -641,14 +639,6 @@ void config_free(struct config *config)
 	free(config->fdb_statics);
 	free(config->file);
 	free(config);
-}
-
-uint64_t config_rate_min(const struct config_rate *rate, uint32_t mtu)
-{
-	uint64_t bytes = mtu + PKT_ETH_LEN + CONFIG_WIRE_BYTES;
-	uint64_t bits = rate->min_packets * bytes * 8;
-
-	return bits > rate->min ? bits : rate->min;
 }
 
 bool config_uplink_has_vlan(const struct config_uplink *uplink, uint16_t vlan)

@@ -297,6 +297,14 @@ void config_free(struct config *config);
  * long ones. 0: nothing. */
 uint64_t config_rate_min(const struct config_rate *rate, uint32_t mtu);
 
+/* Whether what @vm sends has a maximum. */
+bool config_is_limited(const struct config_vm *vm);
+
+/* Whether all of two shapes, or rates, is the same. */
+bool config_same_shape(const struct config_shape *a,
+		       const struct config_shape *b);
+bool config_same_rate(const struct config_rate *a, const struct config_rate *b);
+
 /* Whether @uplink carries network @vlan. */
 bool config_uplink_has_vlan(const struct config_uplink *uplink, uint16_t vlan);
 

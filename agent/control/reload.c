@@ -270,9 +270,9 @@ static bool same_vm(const struct config_vm *a, const struct config_vm *b)
 	       same_moderation(&a->device.vhost, &b->device.vhost) &&
 	       same_pool(a, b) && same_queues(a, b) &&
 	       a->isolated == b->isolated && a->weight == b->weight &&
-	       shaping_same_rate(&a->rate_in, &b->rate_in) &&
-	       shaping_same_rate(&a->rate_out, &b->rate_out) &&
-	       shaping_same_shape(&a->shape, &b->shape);
+	       config_same_rate(&a->rate_in, &b->rate_in) &&
+	       config_same_rate(&a->rate_out, &b->rate_out) &&
+	       config_same_shape(&a->shape, &b->shape);
 }
 
 static bool same_uplink(const struct config_uplink *a,
@@ -283,7 +283,7 @@ static bool same_uplink(const struct config_uplink *a,
 	       a->zero_copy == b->zero_copy && a->way == b->way &&
 	       a->learn == b->learn && a->host == b->host && a->mtu == b->mtu &&
 	       a->reserve == b->reserve && a->out_max == b->out_max &&
-	       shaping_same_shape(&a->shape, &b->shape);
+	       config_same_shape(&a->shape, &b->shape);
 }
 
 /* Down and up again, for what cannot be changed in place. A device that we
@@ -318,7 +318,7 @@ static int change_vm(struct agent *agent, struct port *port,
 	const struct config_vm *old = port->vm_config;
 	bool in_place = old->mtu == new->mtu &&
 			old->isolated == new->isolated &&
-			!(shaping_is_limited(new) && shaping_is_spread(port)) &&
+			!(config_is_limited(new) && shaping_is_spread(port)) &&
 			same_device(&old->device, &new->device) &&
 			same_allow(&old->device, &new->device);
 	bool addresses = !same_addresses(old, new) || old->vlan != new->vlan ||
@@ -544,7 +544,12 @@ static int apply(struct agent *agent, struct config *from, struct config *to,
 		ret = ret ? ret : one;
 	}
 	bypass_apply(agent);
-	return ret ? ret : apply_shapes(agent, err, err_size);
+	if (!ret || back) {
+		int one = apply_shapes(agent, err, err_size);
+
+		ret = ret ? ret : one;
+	}
+	return ret;
 }
 
 static void go_back(struct agent *agent, struct config *from, struct config *to)

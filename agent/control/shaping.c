@@ -56,15 +56,10 @@ bool shaping_is_forced(const struct port *port, char *why, size_t size)
 	return false;
 }
 
-bool shaping_is_limited(const struct config_vm *vm)
-{
-	return vm->rate_out.max || vm->rate_out.max_packets;
-}
-
 uint32_t shaping_worker(const struct agent *agent, const struct port *port,
 			uint32_t index)
 {
-	if (port->vm_config && shaping_is_limited(port->vm_config))
+	if (port->vm_config && config_is_limited(port->vm_config))
 		index = 0;
 	return (port->slot + index) % agent->vs.n_workers;
 }
@@ -88,39 +83,6 @@ static bool is_shaped(const struct port *port)
 	    shape_of(port)->packets)
 		return true;
 	return vm && (vm->rate_in.max || vm->rate_in.max_packets);
-}
-
-/* ---- what is the same ---- */
-
-bool shaping_same_rate(const struct config_rate *a, const struct config_rate *b)
-{
-	return a->min == b->min && a->max == b->max &&
-	       a->min_packets == b->min_packets &&
-	       a->max_packets == b->max_packets && a->burst == b->burst &&
-	       a->burst_packets == b->burst_packets;
-}
-
-static bool same_class(const struct config_class *a,
-		       const struct config_class *b)
-{
-	return a->class == b->class && a->strict == b->strict &&
-	       a->weight == b->weight && shaping_same_rate(&a->rate, &b->rate) &&
-	       a->limit == b->limit && a->vm_limit == b->vm_limit &&
-	       a->target_us == b->target_us &&
-	       a->interval_us == b->interval_us && a->ecn == b->ecn &&
-	       a->mark_us == b->mark_us;
-}
-
-bool shaping_same_shape(const struct config_shape *a,
-			const struct config_shape *b)
-{
-	bool same = a->rate == b->rate && a->packets == b->packets &&
-		    a->burst == b->burst && a->quantum_us == b->quantum_us &&
-		    a->queue == b->queue && a->n_classes == b->n_classes;
-
-	for (uint32_t i = 0; same && i < a->n_classes; i++)
-		same = same_class(&a->classes[i], &b->classes[i]);
-	return same;
 }
 
 /* ---- the scheduler's settings ---- */

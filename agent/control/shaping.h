@@ -22,21 +22,13 @@
  * NULL. */
 bool shaping_is_forced(const struct port *port, char *why, size_t size);
 
-/* Whether what @vm sends has a maximum: one worker serves it then. */
-bool shaping_is_limited(const struct config_vm *vm);
-
-/* The worker that is to serve queue, or queue pair, @index of the VM's @port. */
+/* The worker that is to serve queue, or queue pair, @index of the VM's @port: one
+ * for all if what it sends is limited. */
 uint32_t shaping_worker(const struct agent *agent, const struct port *port,
 			uint32_t index);
 
 /* Whether several workers serve the VM behind @port. */
 bool shaping_is_spread(const struct port *port);
-
-/* Whether all of two shapes, or rates, is the same. */
-bool shaping_same_shape(const struct config_shape *a,
-			const struct config_shape *b);
-bool shaping_same_rate(const struct config_rate *a,
-		       const struct config_rate *b);
 
 /* How the scheduler of @port, which is shaped, is set. */
 void shaping_conf(const struct port *port, struct scheduler_conf *ret_conf);

@@ -9,6 +9,7 @@
 #include "control/lifecycle.h"
 #include "control/networks.h"
 #include "control/pools.h"
+#include "control/shaping.h"
 #include "control/shares.h"
 #include "switching/worker.h"
 #include "unit.h"
@@ -19,9 +20,12 @@ static uint32_t n_calls;	     /* that may fail */
 static uint32_t fail_at, fail_again; /* the first and the second to fail */
 static uint32_t n_downs, n_restored; /* ports taken down, devices undone */
 static uint32_t n_arranged;	     /* times that queues changed hands */
-static int arrange_err; /* the next time */
+static int arrange_err;		     /* the next time */
 static char absent[IFNAMSIZ];	     /* a device that is not there */
 static uint32_t n_device_queues;     /* of each device */
+static bool spread;		     /* VMs are served by several workers */
+static uint32_t n_shaped;	     /* times that shapes were applied */
+static int shape_err;		     /* the next time */
 static const struct config *tuned;   /* what pools go by */
 
 static int may_fail(struct port *port)
@@ -60,6 +64,30 @@ int lifecycle_new_uplink(struct agent *agent,
 	new_port(agent, PORT_UPLINK, config->name, config->device, ret_port);
 	(*ret_port)->uplink_config = config;
 	return may_fail(*ret_port);
+}
+
+void lifecycle_refresh(struct agent *agent, struct port *port,
+		       const struct link_info *info)
+{
+	(void)agent;
+	(void)port;
+	(void)info;
+}
+
+int shaping_apply_all(struct agent *agent)
+{
+	int err = shape_err;
+
+	(void)agent;
+	n_shaped++;
+	shape_err = 0;
+	return err;
+}
+
+bool shaping_is_spread(const struct port *port)
+{
+	(void)port;
+	return spread;
 }
 
 void pools_begin(struct port *port)
@@ -264,6 +292,9 @@ static void start(struct agent *agent, struct config *config)
 	absent[0] = 0;
 	n_device_queues = 2;
 	n_arranged = 0;
+	n_shaped = 0;
+	shape_err = 0;
+	spread = false;
 	tuned = NULL;
 	for (uint32_t i = 0; i < config->n_uplinks; i++) {
 		lifecycle_new_uplink(agent, &config->uplinks[i], &port);
@@ -558,8 +589,9 @@ static void test_allow(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		snprintf(to, sizeof(to),
-			 UPLINKS "vms:\n - {name: vm1, mac: 52:54:00:00:00:01, "
-				 "device: {type: tap, name: tap1, allow: %s}}\n",
+			 UPLINKS
+			 "vms:\n - {name: vm1, mac: 52:54:00:00:00:01, "
+			 "device: {type: tap, name: tap1, allow: %s}}\n",
 			 rows[i]);
 		start(&agent, parse(from));
 		assert_int_equal(reload(&agent, to, text, sizeof(text)), 0);
@@ -631,6 +663,59 @@ static void test_uplink_queues(void **state)
 	strcpy(absent, "eth1");
 	snprintf(to, sizeof(to), fmt, ", uplink_queues: [5]", "");
 	assert_int_equal(reload(&agent, to, text, sizeof(text)), 0);
+	stop(&agent);
+}
+
+/* Rates and classes are changed in place, after the ports; but a VM that gets a
+ * rate has to be served by one worker. What fails is undone. */
+static void test_rates(void **state)
+{
+	static const struct {
+		const char *keys; /* the VM's */
+		uint32_t n_changed, n_downs;
+		bool spread;
+	} rows[] = {
+		{ ", rate: {out: {max: 2Mbit}}", 0, 0, false },
+		{ ", rate: {out: {max: 1Mbit}}", 1, 0, false },
+		{ ", rate: {out: {max: 2Mbit, burst: 1KiB}}", 1, 0, false },
+		{ ", rate: {out: {max: 2Mbit}, in: {max: 1Mbit}}", 1, 0,
+		  false },
+		{ ", rate: {out: {max: 2Mbit}}, weight: 2", 1, 0, false },
+		{ ", rate: {out: {max: 2Mbit}}, shape: {queue: 64}", 1, 0,
+		  false },
+		{ ", rate: {out: {max: 3Mbit}}", 1, 1, true },
+		{ ", rate: {in: {max: 3Mbit}}", 1, 0, true },
+		{ "", 1, 0, false },
+	};
+	static const char fmt[] = UPLINKS
+		"vms:\n - {name: vm1, mac: 52:54:00:00:00:01, device: {type: "
+		"tap, name: tap1}%s}\n";
+	static struct agent agent;
+	char from[512], to[512], text[300], expected[80];
+
+	(void)state;
+	snprintf(from, sizeof(from), fmt, ", rate: {out: {max: 2Mbit}}");
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		start(&agent, parse(from));
+		spread = rows[i].spread;
+		snprintf(to, sizeof(to), fmt, rows[i].keys);
+		assert_int_equal(reload(&agent, to, text, sizeof(text)), 0);
+		snprintf(expected, sizeof(expected),
+			 "0 added, 0 removed, %u changed, %u as before",
+			 rows[i].n_changed, 2 - rows[i].n_changed);
+		assert_string_equal(text, expected);
+		assert_int_equal(n_downs, rows[i].n_downs);
+		assert_int_equal(n_shaped, 1);
+		assert_matches(&agent, true);
+		stop(&agent);
+	}
+	start(&agent, parse(from));
+	snprintf(to, sizeof(to), fmt, "");
+	shape_err = -ENOMEM;
+	assert_int_equal(reload(&agent, to, text, sizeof(text)), -ENOMEM);
+	assert_non_null(strstr(text, "rates and classes: "));
+	assert_int_equal(n_shaped, 2);
+	assert_matches(&agent, true);
 	stop(&agent);
 }
 
@@ -766,6 +851,7 @@ int main(void)
 		cmocka_unit_test(test_vhost_from_tap),
 		cmocka_unit_test(test_allow),
 		cmocka_unit_test(test_hidden),
+		cmocka_unit_test(test_rates),
 		cmocka_unit_test(test_uplink_queues),
 		cmocka_unit_test(test_memory),
 	};
