@@ -71,9 +71,9 @@ keys_control() {
 	local vm
 
 	for vm in $VMS; do
-		HOSTS_KEYS[$vm]="rate: {in: {min: $((LINK / 4))M}, out: {min: $((LINK / 4))M}}"
+		HOSTS_KEYS[$vm]="rate: {in: {min: $((LINK / 4))Mbit}, out: {min: $((LINK / 4))Mbit}}"
 	done
-	UPLINK_KEYS="shape: {rate: ${LINK}M}"
+	UPLINK_KEYS="shape: {rate: ${LINK}Mbit}"
 	MORE=
 }
 

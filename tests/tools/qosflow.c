@@ -23,7 +23,6 @@ static const struct option long_options[] = {
 	{ "size", required_argument, NULL, 'z' },
 	{ "rate", required_argument, NULL, 'r' },
 	{ "tos", required_argument, NULL, 'T' },
-	{ "priority", required_argument, NULL, 'Q' },
 	{ "tcp", no_argument, NULL, 'C' },
 	{ "start", required_argument, NULL, 'S' },
 	{ "seconds", required_argument, NULL, 's' },
@@ -44,8 +43,6 @@ static void print_usage(void)
 	     "  --size N         of frames, without FCS (1514)\n"
 	     "  --tcp            a stream, as fast as it goes\n"
 	     "  --tos N          byte of the IP header (0)\n"
-	     "  --priority N     of the packets, which a VLAN device writes into\n"
-	     "                   tags (0)\n"
 	     "  --dev IF         out of this device\n"
 	     "  --period MS --on FROM-TO    only in this part of each period,\n"
 	     "                   ms, counted from --start\n"
@@ -96,9 +93,6 @@ static void parse_option(int opt, struct qos_options *o, double *seconds)
 		break;
 	case 'T':
 		o->tos = (int)parse_number("tos", optarg, 0, 255);
-		break;
-	case 'Q':
-		o->priority = (int)parse_number("priority", optarg, 0, 7);
 		break;
 	case 'C':
 		o->tcp = true;
@@ -188,8 +182,6 @@ static int open_sender(const struct qos_options *o)
 			(o->tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
 
 	if (setsockopt(fd, IPPROTO_IP, IP_TOS, &o->tos, sizeof(o->tos)) ||
-	    setsockopt(fd, SOL_SOCKET, SO_PRIORITY, &o->priority,
-		       sizeof(o->priority)) ||
 	    (o->dev && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, o->dev,
 				  (socklen_t)strlen(o->dev))))
 		die("cannot set a socket: %s", strerror(errno));

@@ -40,7 +40,6 @@ struct qos_options {
 	uint64_t period_ns, from_ns, to_ns;
 	uint64_t bin_ns;
 	int tos;
-	int priority;
 	bool tcp;
 };
 
