@@ -40,24 +40,23 @@
 #	CASES=a,b,c,d,e		some of them
 #	KINDS="control ..."	some of them
 #	LINK=200		Mbit/s of each link
-#	SECS=8			of each measurement of (b) and (c)
-#	STEPS=40		(a): periods of 1, 3, 1 senders, 300 ms each
+#	SECS=5			of each measurement of (b) and (c)
+#	STEPS=30		(a): periods of 1, 3, 1 senders, 300 ms each
 
 set -u
 . "$(dirname "$0")/../net/hosts.bash"
+. "$(dirname "$0")/../net/flows.bash"
 
 CASES=${CASES:-a,b,c,d,e}
 KINDS=${KINDS:-control agent htb tbf}
 LINK=${LINK:-200}
-SECS=${SECS:-8}
-STEPS=${STEPS:-40}
+SECS=${SECS:-5}
+STEPS=${STEPS:-30}
 STEP_MS=100
-PORT=9000
 BENCH=$LAB_BUILD/tests/bench
 OUT=$LAB_BUILD/bench
-QOSFLOW=$LAB_TOOLS/qosflow
 VMS="1 2 3 4 5 6"
-RECEIVERS="5 6"
+FLOWS_SKIP_MS=1000
 
 calc() { awk "BEGIN { printf \"%.6g\", ($1) }"; }
 # A share of LINK in bit/s.
@@ -172,51 +171,7 @@ hosts_end() { # KIND
 	esac
 }
 
-# ---- traffic ----
-
-# flows_begin SECONDS: receivers, and the time at which all begins.
-flows_begin() {
-	local vm
-
-	FLOWS_SECS=$1
-	FLOWS_PIDS=()
-	for vm in $RECEIVERS; do
-		lab_start "vm$vm" "recv$vm" "$QOSFLOW" recv --port $PORT \
-			--out "$LAB_DIR/flows$vm.json"
-		RECEIVER[vm]=$LAB_LAST_PID
-	done
-	for vm in $RECEIVERS; do
-		lab_wait $LAB_PATIENCE grep -q ready "$LAB_DIR/recv$vm.log" ||
-			return
-	done
-	START=$(($("$QOSFLOW" now) + 200000000))
-}
-declare -a RECEIVER
-
-# flow FROM TO BITS [OPTION...]: a flow with the number of its sender.
-flow() {
-	local from=$1 to=$2 bits=$3
-
-	shift 3
-	lab_start "vm$from" "send$from" "$QOSFLOW" send --port $PORT \
-		--to "$(hosts_vm_ip "$to")" --flow "$from" --rate "$bits" \
-		--start "$START" --seconds "$FLOWS_SECS" "$@"
-	FLOWS_PIDS+=("$LAB_LAST_PID")
-}
-
-flows_end() {
-	local pid vm rc=0
-
-	for pid in "${FLOWS_PIDS[@]}"; do
-		lab_reap "$pid" || rc=1
-	done
-	# What is still on its way.
-	sleep 0.2
-	for vm in $RECEIVERS; do
-		lab_stop "${RECEIVER[vm]}" || rc=1
-	done
-	return $rc
-}
+# ---- what is measured ----
 
 # note NAME VALUE; note_all PREFIX: lines "NAME VALUE" of standard input.
 note() { echo "$1 $2" >> "$OUT/qos.rounds"; }
@@ -227,10 +182,15 @@ figure() {
 	awk -v n="$1" '$1 == n { v = $2 } END { print v + 0 }' "$OUT/qos.rounds"
 }
 
-# share PREFIX VM: without the first second.
-share() {
-	"$BENCH/qoseval" share "$LAB_DIR/flows$2.json" --start "$START" \
-		--from 1000 --to $((FLOWS_SECS * 1000)) | note_all "$1"
+# What has arrived at a VM: share PREFIX VM
+share() { note_all "$1" < "$LAB_DIR/flows-vm$2.share"; }
+
+# flow FROM TO BITS [OPTION...]: a flow with the number of its sender.
+flow() {
+	local from=$1 to=$2
+
+	shift 2
+	flows_send "$from" "vm$from" "vm$to" "$@"
 }
 
 # ---- the cases ----
@@ -238,15 +198,15 @@ share() {
 measure_a() { # KIND
 	local period=$((3 * STEP_MS)) vm
 
-	flows_begin $(((STEPS + 1) * period / 1000 + 1)) || return
+	flows_begin $(((STEPS + 1) * period / 1000 + 1)) vm5 vm6 || return
 	flow 1 5 "$(part 1.2)"
 	for vm in 2 3; do
 		flow $vm 5 "$(part 0.6)" --period $period \
 			--on $STEP_MS-$((2 * STEP_MS))
 	done
 	flows_end || return
-	cp "$LAB_DIR/flows5.json" "$OUT/qos-steps-$1.json"
-	"$BENCH/qoseval" steps "$LAB_DIR/flows5.json" --start "$START" \
+	cp "$(flows_file vm5)" "$OUT/qos-steps-$1.json"
+	"$BENCH/qoseval" steps "$(flows_file vm5)" --start "$FLOWS_START" \
 		--period $period --edges $STEP_MS,$((2 * STEP_MS)) |
 		note_all "a_$1_"
 }
@@ -254,11 +214,11 @@ measure_a() { # KIND
 measure_b() { # KIND
 	local vm
 
-	flows_begin "$SECS" || return
+	flows_begin "$SECS" vm5 vm6 || return
 	flow 1 5 "$(part 0.2)"
 	flows_end || return
 	share "b_$1_alone_" 5
-	flows_begin "$SECS" || return
+	flows_begin "$SECS" vm5 vm6 || return
 	flow 1 5 "$(part 0.2)"
 	for vm in 2 3 4; do
 		flow $vm 6 "$(part 0.75)"
@@ -271,14 +231,14 @@ measure_b() { # KIND
 measure_c() { # KIND
 	local vm
 
-	flows_begin "$SECS" || return
+	flows_begin "$SECS" vm5 vm6 || return
 	for vm in 1 2 3; do
 		flow $vm 5 "$(part 0.6)"
 	done
 	flows_end || return
 	share "c_$1_" 5
 	# One alone: what is spare.
-	flows_begin "$SECS" || return
+	flows_begin "$SECS" vm5 vm6 || return
 	flow 1 5 "$(part 1.2)"
 	flows_end || return
 	share "c_$1_one_" 5
