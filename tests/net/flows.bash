@@ -19,6 +19,8 @@ FLOWS_SKIP_MS=500		# from the start, that is not looked at
 FLOWS_DRAINED=true		# a command: nothing waits on its way any more
 declare -A FLOWS_RECEIVER	# pids, by endpoint
 declare -A FLOWS_SENDER		# pids, by flow
+declare -A FLOWS_GUEST=()	# the same of guests,
+declare -A FLOWS_GUEST_VM=()	# and which these are
 
 flows_ip() { # ENDPOINT
 	case $1 in
@@ -61,6 +63,7 @@ flows_begin() {
 			"$LAB_DIR/recv-$end.log" || return
 	done
 	FLOWS_START=$(($("$FLOWS_TOOL" now) + 200000000))
+	flows_guests_go
 }
 
 # flows_send NUMBER FROM TO BITS [OPTION...]
@@ -73,6 +76,43 @@ flows_send() {
 		--rate "$bits" --start "$FLOWS_START" \
 		--seconds "$FLOWS_SECONDS" "$@"
 	FLOWS_SENDER[$flow]=$LAB_LAST_PID
+}
+
+# flows_guest NUMBER VM TO [OPTION...]: a vhost-user guest that sends; TO "-":
+# that only receives. After guests.bash, with the agent at work. It begins with the
+# flows, which are begun afterwards.
+flows_guest() {
+	local flow=$1 vm=$2 to=$3 send=()
+
+	shift 3
+	[ "$to" = - ] || send=(--to "$(flows_ip "$to")" --from
+		"$(flows_ip "$vm")" --dmac "$(net_mac "$to")")
+	lab_start "$LAB_HOST" "send-$flow" "$FLOWS_TOOL" guest \
+		"$(guest_end "${vm#vm}")" --out "$(flows_file "$vm")" \
+		--port $FLOWS_PORT --flow "$flow" "${send[@]}" "$@"
+	FLOWS_GUEST[$flow]=$LAB_LAST_PID
+	FLOWS_GUEST_VM[$flow]=$vm
+	eventually "$vm is connected" flows_guest_works "$flow" "$vm"
+}
+
+flows_guest_works() { # FLOW VM
+	grep -q ready "$LAB_DIR/send-$1.log" && net_port_works "$2"
+}
+
+flows_guests_go() {
+	[ ${#FLOWS_GUEST[@]} = 0 ] || kill -USR1 "${FLOWS_GUEST[@]}"
+}
+
+# Guests end when all others have.
+flows_guests_end() {
+	local flow rc=0
+
+	for flow in "${!FLOWS_GUEST[@]}"; do
+		lab_stop "${FLOWS_GUEST[$flow]}" || rc=1
+		flows_evaluate "${FLOWS_GUEST_VM[$flow]}" || rc=1
+	done
+	FLOWS_GUEST=()
+	return $rc
 }
 
 # Waits for the senders, and for what is still on its way.
@@ -90,13 +130,17 @@ flows_end() {
 	sleep 0.2
 	for end in "${!FLOWS_RECEIVER[@]}"; do
 		lab_stop "${FLOWS_RECEIVER[$end]}" || rc=1
-		"$FLOWS_EVAL" share "$(flows_file "$end")" \
-			--start "$FLOWS_START" --from $FLOWS_SKIP_MS \
-			--to $((FLOWS_SECONDS * 1000)) \
-			> "$LAB_DIR/flows-$end.share" || rc=1
+		flows_evaluate "$end" || rc=1
 	done
 	FLOWS_RECEIVER=()
+	flows_guests_end || rc=1
 	return $rc
+}
+
+flows_evaluate() { # ENDPOINT
+	"$FLOWS_EVAL" share "$(flows_file "$1")" --start "$FLOWS_START" \
+		--from $FLOWS_SKIP_MS --to $((FLOWS_SECONDS * 1000)) \
+		> "$LAB_DIR/flows-$1.share"
 }
 
 # flows_value ENDPOINT NAME: "bits_1", "bits", "jain", ...; 0 if there is none.

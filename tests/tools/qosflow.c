@@ -8,7 +8,7 @@
 #include <getopt.h>
 #include <sys/prctl.h>
 
-#include "qosrecv.h"
+#include "qosguest.h"
 
 #define MS_NS 1000000ull
 /* A sender that could not run for so long does not send it all at once. */
@@ -30,6 +30,10 @@ static const struct option long_options[] = {
 	{ "on", required_argument, NULL, 'o' },
 	{ "bin-us", required_argument, NULL, 'b' },
 	{ "out", required_argument, NULL, 'O' },
+	{ "end", required_argument, NULL, 'e' },
+	{ "from", required_argument, NULL, 'F' },
+	{ "dmac", required_argument, NULL, 'D' },
+	{ "read", required_argument, NULL, 'R' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
@@ -48,13 +52,19 @@ static void print_usage(void)
 	     "                   ms, counted from --start\n"
 	     "qosflow recv --out FILE [options]: receive all flows\n"
 	     "  --bin-us N       of the time series (1000)\n"
-	     "Both:\n"
+	     "qosflow guest --end KEY=VALUE,... [options]: both, in a vhost-user\n"
+	     "guest (guests --help); it sends with --to, datagrams only\n"
+	     "  --from IP --dmac MAC   of what it sends\n"
+	     "  --read PPS       it reads so many at most; 0 = all (0)\n"
+	     "without --start it begins at SIGUSR1\n"
+	     "All:\n"
 	     "  --port N         (9000)\n"
 	     "  --start NS       CLOCK_MONOTONIC at which time begins (now)\n"
 	     "  --seconds S      from then on; without it until SIGTERM\n"
 	     "qosflow now        prints CLOCK_MONOTONIC\n"
-	     "recv prints \"ready\" when it listens, send how many frames it has\n"
-	     "sent. Bytes are those of a wire: of a frame, and 24.");
+	     "recv prints \"ready\" when it listens, a guest when it is connected;\n"
+	     "who sends prints how many frames he has sent. Bytes are\n"
+	     "those of a wire: of a frame, and 24.");
 }
 
 static void parse_on(const char *text, struct qos_options *o)
@@ -69,7 +79,7 @@ static void parse_on(const char *text, struct qos_options *o)
 	o->to_ns = to * MS_NS;
 }
 
-static void parse_option(int opt, struct qos_options *o, double *seconds)
+static void parse_option(int opt, struct qos_options *o)
 {
 	switch (opt) {
 	case 't':
@@ -101,7 +111,7 @@ static void parse_option(int opt, struct qos_options *o, double *seconds)
 		o->start_ns = parse_number("start", optarg, 1, UINT64_MAX);
 		break;
 	case 's':
-		*seconds = parse_seconds("seconds", optarg);
+		o->seconds = parse_seconds("seconds", optarg);
 		break;
 	case 'P':
 		o->period_ns =
@@ -116,6 +126,18 @@ static void parse_option(int opt, struct qos_options *o, double *seconds)
 	case 'O':
 		o->out = optarg;
 		break;
+	case 'e':
+		o->end = optarg;
+		break;
+	case 'F':
+		o->from = parse_ipv4("from", optarg);
+		break;
+	case 'D':
+		parse_mac("dmac", optarg, o->dmac);
+		break;
+	case 'R':
+		o->read_pps = parse_number("read", optarg, 0, 100000000);
+		break;
 	case 'h':
 		print_usage();
 		exit(EXIT_OK);
@@ -126,14 +148,13 @@ static void parse_option(int opt, struct qos_options *o, double *seconds)
 
 static void parse_options(int argc, char **argv, struct qos_options *o)
 {
-	double seconds = 0;
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "h", long_options, NULL)) != -1)
-		parse_option(opt, o, &seconds);
-	if (seconds > 0)
+		parse_option(opt, o);
+	if (o->seconds > 0)
 		o->end_ns = (o->start_ns ? o->start_ns : now_ns()) +
-			    (uint64_t)(seconds * 1e9);
+			    (uint64_t)(o->seconds * 1e9);
 	if (!o->period_ns != !o->to_ns || o->to_ns > o->period_ns)
 		die("--period and --on go together, and FROM-TO lies in it");
 }
@@ -145,28 +166,17 @@ static void parse_options(int argc, char **argv, struct qos_options *o)
 static uint64_t wait_for_turn(const struct qos_options *o, uint64_t start_ns)
 {
 	while (!stop_requested) {
-		uint64_t now = now_ns(), end = UINT64_MAX, at;
+		uint64_t now = now_ns(), end, at = start_ns;
 
 		if (o->end_ns && now >= o->end_ns)
 			return 0;
-		if (now < start_ns) {
-			sleep_until_ns(start_ns);
-			continue;
-		}
-		if (o->period_ns) {
-			at = (now - start_ns) / o->period_ns * o->period_ns +
-			     start_ns;
-			if (now < at + o->from_ns) {
-				sleep_until_ns(at + o->from_ns);
-				continue;
-			}
-			end = at + o->to_ns;
-			if (now >= end) {
-				sleep_until_ns(at + o->period_ns + o->from_ns);
-				continue;
-			}
-		}
-		return o->end_ns && o->end_ns < end ? o->end_ns : end;
+		end = qos_turn_ends(o, start_ns, now);
+		if (end)
+			return end;
+		if (now >= start_ns)
+			at += (now - start_ns) / o->period_ns * o->period_ns;
+		at += o->from_ns;
+		sleep_until_ns(now < at ? at : at + o->period_ns);
 	}
 	return 0;
 }
@@ -288,8 +298,13 @@ int main(int argc, char **argv)
 	catch_stop_signals();
 	if (!strcmp(what, "send"))
 		return send_run(&o);
+	if (!strcmp(what, "guest")) {
+		if (!o.end)
+			die("--end is needed; see --help");
+		return qos_guest_run(&o);
+	}
 	if (strcmp(what, "recv"))
-		die("%s: expected send or recv", what);
+		die("%s: expected send, recv or guest", what);
 	if (!o.out)
 		die("--out is needed; see --help");
 	return qos_recv_run(&o);
