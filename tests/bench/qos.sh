@@ -33,8 +33,8 @@
 # means below. Senders pace themselves; nothing waits in front of a VM's veth that
 # is sent faster than it may.
 #
-# Writes build/bench/qos.json and .svg, and what was measured to qos.rounds. All of
-# it runs on as many cores as there are: a machine that does something else, too,
+# Writes build/bench/qos.json and .svg, what was measured to qos.rounds, and some
+# steps of (a) to qos-steps.svg. All of it runs on as many cores as there are: a machine that does something else, too,
 # tells of that. A missed aim is no failure.
 #
 #	CASES=a,b,c,d,e		some of them
@@ -195,6 +195,7 @@ flow() {
 
 # ---- the cases ----
 
+PLOTS=()
 measure_a() { # KIND
 	local period=$((3 * STEP_MS)) vm
 
@@ -205,7 +206,8 @@ measure_a() { # KIND
 			--on $STEP_MS-$((2 * STEP_MS))
 	done
 	flows_end || return
-	cp "$(flows_file vm5)" "$OUT/qos-steps-$1.json"
+	cp "$(flows_file vm5)" "$LAB_DIR/steps-$1.json"
+	PLOTS+=("$(kind_name "$1"), Mbit/s:$FLOWS_START:$LAB_DIR/steps-$1.json")
 	"$BENCH/qoseval" steps "$(flows_file vm5)" --start "$FLOWS_START" \
 		--period $period --edges $STEP_MS,$((2 * STEP_MS)) |
 		note_all "a_$1_"
@@ -419,6 +421,11 @@ for case in d e; do
 	}
 	"figures_$case"
 done
+[ ${#PLOTS[@]} = 0 ] ||
+	"$BENCH/qoseval" plot "${PLOTS[@]}" --from $((3 * STEP_MS)) \
+		--to $((10 * STEP_MS)) --window 2 --max "$LINK" \
+		--title "pktagent: 1, 3, 1 senders, links of $LINK Mbit/s" \
+		--out "$OUT/qos-steps.svg"
 "$BENCH/result" --dir "$OUT" --name qos \
 	--title "pktagent: predictable rates, links of $LINK Mbit/s" \
 	"${FIGURES[@]}"

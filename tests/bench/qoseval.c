@@ -6,6 +6,7 @@
  *	share	bits a second of each flow in a window of time, of all together,
  *		Jain's index of fairness, latencies and losses
  *	steps	how long after each change of who sends the rates have settled
+ *	plot	a picture of the flows' rates, a panel for each file
  *
  * A rate has settled at the first time from which on, for --hold, its mean over
  * any --window is within --band of what it is in the last half of the step.
@@ -14,13 +15,13 @@
  * rate it is not among those that send, and is left out.
  */
 #include <getopt.h>
-#include <jansson.h>
 
-#include "../tools/common.h"
+#include "ratesimplot.h"
 
-#define MAX_FLOWS 64
-#define MAX_EDGES 16
-#define MS_NS	  1000000.0
+#define MAX_FLOWS  64
+#define MAX_EDGES  16
+#define MAX_PANELS 8
+#define MS_NS	   1000000.0
 
 struct flow {
 	int id;
@@ -36,6 +37,8 @@ struct options {
 	uint32_t n_edges;
 	double from_ms, to_ms; /* share */
 	double window_ms, hold_ms, band;
+	double max_mbit;
+	const char *out, *title;
 	bool log;
 };
 
@@ -61,6 +64,9 @@ static const struct option long_options[] = {
 	{ "window", required_argument, NULL, 'w' },
 	{ "hold", required_argument, NULL, 'H' },
 	{ "band", required_argument, NULL, 'b' },
+	{ "max", required_argument, NULL, 'm' },
+	{ "out", required_argument, NULL, 'o' },
+	{ "title", required_argument, NULL, 'T' },
 	{ "log", no_argument, NULL, 'l' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
@@ -70,6 +76,8 @@ static void print_usage(void)
 {
 	puts("qoseval share FILE [--start NS] [--from MS] [--to MS]\n"
 	     "qoseval steps FILE --start NS --period MS --edges MS,...\n"
+	     "qoseval plot NAME:NS:FILE... --out SVG [--title TEXT] [--max MBIT]\n"
+	     "                   NS: when time begins in FILE\n"
 	     "  --start NS       when time begins (the file's beginning)\n"
 	     "  --from MS --to MS   what is looked at (all)\n"
 	     "  --period MS      of what is repeated\n"
@@ -134,6 +142,15 @@ static void parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'b':
 			o->band = parse_ms("band", optarg, NULL);
+			break;
+		case 'm':
+			o->max_mbit = parse_ms("max", optarg, NULL);
+			break;
+		case 'o':
+			o->out = optarg;
+			break;
+		case 'T':
+			o->title = optarg;
 			break;
 		case 'l':
 			o->log = true;
@@ -372,26 +389,111 @@ static void steps(struct run *run)
 	free(all.all);
 }
 
+/* ---- a picture ---- */
+
+/* A panel of the first flows of @run, in the order of their numbers. */
+static void make_panel(struct run *run, const char *name,
+		       struct plot_panel *panel)
+{
+	static const char *const colours[PLOT_MAX_CURVES] = {
+		"#1565c0", "#d97706", "#2e7d32", "#b42318"
+	};
+	static const char *const names[] = { "flow 1", "flow 2", "flow 3",
+					     "flow 4" };
+	const struct options *o = &run->o;
+	long first = bin_at(run, o->from_ms), n = bin_at(run, o->to_ms) - first;
+	long window = (long)(o->window_ms * MS_NS / run->bin_ns);
+
+	if (n < 1)
+		die("--from and --to are needed; see --help");
+	window = window ? window : 1;
+	*panel = (struct plot_panel){
+		.title = name,
+		.max = o->max_mbit,
+		.step = run->bin_ns / MS_NS,
+		.n = (uint32_t)n,
+	};
+	for (uint32_t i = 0; i < run->n_flows; i++) {
+		int at = run->flows[i].id - 1;
+		double *values;
+
+		if (at < 0 || at >= PLOT_MAX_CURVES)
+			continue;
+		values = calloc((size_t)n, sizeof(*values));
+		if (!values)
+			die("no memory");
+		for (long k = 0; k < n; k++)
+			values[k] = rate(run, &run->flows[i],
+					 first + k - window / 2, window) /
+				    1e6;
+		panel->curves[at] =
+			(struct plot_curve){ names[at], colours[at], values };
+	}
+}
+
+static void done(struct run *run)
+{
+	for (uint32_t i = 0; i < run->n_flows; i++)
+		free(run->flows[i].bins);
+	run->n_flows = 0;
+}
+
+/* @specs: NAME:NS:FILE each, which are cut up. */
+static void plot(struct run *run, char **specs, int n)
+{
+	struct plot_panel panels[MAX_PANELS];
+
+	if (!run->o.out || !(run->o.max_mbit > 0) || n < 1 || n > MAX_PANELS)
+		die("--out, --max and 1..%d files are needed; see --help",
+		    MAX_PANELS);
+	for (int i = 0; i < n; i++) {
+		char *start = strchr(specs[i], ':'), *file;
+
+		file = start ? strchr(start + 1, ':') : NULL;
+		if (!file)
+			die("%s: expected NAME:NS:FILE", specs[i]);
+		*start++ = 0;
+		*file++ = 0;
+		run->o.start_ns =
+			(double)parse_number("start", start, 1, UINT64_MAX);
+		load(run, file);
+		make_panel(run, specs[i], &panels[i]);
+		done(run);
+	}
+	plot_write(run->o.out, run->o.title ? run->o.title : "", panels,
+		   (uint32_t)n);
+	for (int i = 0; i < n; i++)
+		for (int c = 0; c < PLOT_MAX_CURVES; c++)
+			free((void *)panels[i].curves[c].values);
+}
+
 int main(int argc, char **argv)
 {
 	static struct run run = {
 		.o = { .window_ms = 5, .hold_ms = 10, .band = 0.05 },
 	};
+	const char *what = argc > 1 ? argv[1] : "--help";
 
-	if (argc < 3 || argv[1][0] == '-' || argv[2][0] == '-') {
+	if (argc < 3) {
 		print_usage();
-		return argc > 1 && !strcmp(argv[1], "--help") ? EXIT_OK
-							      : EXIT_USAGE;
+		return strcmp(what, "--help") ? EXIT_USAGE : EXIT_OK;
 	}
-	parse_options(argc - 2, argv + 2, &run.o);
-	load(&run, argv[2]);
-	if (!strcmp(argv[1], "share"))
+	parse_options(argc - 1, argv + 1, &run.o);
+	argv += 1 + optind;
+	argc -= 1 + optind;
+	if (!strcmp(what, "plot")) {
+		plot(&run, argv, argc);
+		return EXIT_OK;
+	}
+	if (argc != 1)
+		die("one file is needed; see --help");
+	load(&run, argv[0]);
+	if (!strcmp(what, "share"))
 		share(&run);
-	else if (!strcmp(argv[1], "steps"))
+	else if (!strcmp(what, "steps"))
 		steps(&run);
 	else
-		die("%s: expected share or steps", argv[1]);
-	for (uint32_t i = 0; i < run.n_flows; i++)
-		free(run.flows[i].bins);
+		die("%s: expected share, steps or plot", what);
+	done(&run);
 	return EXIT_OK;
 }
