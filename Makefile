@@ -62,7 +62,8 @@ BPF_OBJ	:= $(B)/bpf/maps.bpf.o \
 	   $(filter-out %/maps.bpf.o,$(BPF_SRC:%.c=$(B)/%.o))
 TOOLS	:= $(patsubst %.c,$(B)/%,$(wildcard tests/tools/*.c tests/bench/*.c))
 TOOLS	:= $(filter-out %.bpf,$(TOOLS))
-TOOL_BPF := $(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.bpf.c))
+TOOL_BPF := $(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.bpf.c \
+	    tests/net/*.bpf.c))
 UNIT	:= $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 FRONT_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/front/*.c))
 BPFTEST	:= $(patsubst %.c,$(B)/%,$(wildcard tests/bpf/test_*.c))
@@ -84,6 +85,11 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 $(B)/tests/bench/%.bpf.o: tests/bench/%.bpf.c
+	@mkdir -p $(@D)
+	@echo "  BPF     $<"
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(B)/tests/net/%.bpf.o: tests/net/%.bpf.c
 	@mkdir -p $(@D)
 	@echo "  BPF     $<"
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
@@ -258,7 +264,8 @@ C_SRC	:= $(MAINS) $(LIB_SRC) $(wildcard tests/unit/*.c tests/tools/*.c \
 	   tests/front/*.c) \
 	   $(filter-out %.bpf.c,$(wildcard tests/bpf/*.c tests/bench/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/*.c)
-ALL_BPF	:= $(BPF_SRC) $(wildcard tests/bpf/*.bpf.c tests/bench/*.bpf.c)
+ALL_BPF	:= $(BPF_SRC) $(wildcard tests/bpf/*.bpf.c tests/bench/*.bpf.c \
+	   tests/net/*.bpf.c)
 comma	:= ,
 entry	 = {"directory": "$(CURDIR)"$(comma) "file": "$(1)"$(comma) \
 	   "command": "$(strip $(2)) -c $(1) -o $(B)/$(1:.c=.o)"}

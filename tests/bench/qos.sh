@@ -74,6 +74,7 @@ keys_control() {
 	done
 	UPLINK_KEYS="shape: {rate: ${LINK}Mbit}"
 	MORE=
+	! hosts_rates_known || MORE=$(hosts_rates)
 }
 
 keys_agent() {

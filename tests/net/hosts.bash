@@ -17,13 +17,14 @@
 # "hosts_on N COMMAND..." runs a function of lab.sh, net.bash, or guests.bash
 # with host N as "the host": its agent, its control socket, its configuration.
 
-. "$(dirname "${BASH_SOURCE[0]}")/net.bash"
+. "$(dirname "${BASH_SOURCE[0]}")/guests.bash"
 
 HOSTS=0				# how many there are
 HOSTS_QUEUE=${HOSTS_QUEUE:-75000}
 HOSTS_MEMORY=16384		# frames of each
 declare -A HOSTS_AGENT_PID	# of agents at work, by host
-declare -A HOSTS_VMS		# numbers of its VMs behind veth, by host
+declare -A HOSTS_VMS=()		# numbers of its VMs behind veth, by host
+declare -A HOSTS_GUESTS=()	# the same of vhost-user guests
 NET_MEMORY=$HOSTS_MEMORY
 
 hosts_ip() { echo "10.88.0.$1"; }
@@ -89,15 +90,33 @@ hosts_link() { # HOST RATE
 		burst 6000 limit "$HOSTS_QUEUE" overhead 24
 }
 
+# Loses 30 % of the messages that a host sends to others about rates.
+hosts_lose() { # HOST
+	lab_in switch tc qdisc add dev "p$1" clsact
+	lab_in switch tc filter add dev "p$1" ingress bpf direct-action \
+		obj "$LAB_BUILD/tests/net/lose.bpf.o" sec tc
+}
+
+hosts_lose_nothing() { # HOST
+	lab_in switch tc qdisc del dev "p$1" clsact
+}
+
 # What the switch has dropped in front of a host so far.
 hosts_link_drops() { # HOST
 	lab_in switch tc -j -s qdisc show dev "p$1" | jq '.[0].drops'
 }
 
-# A VM behind veth on a host. Hosts that come later know where it is, too.
+# A VM behind veth on a host.
 hosts_vm() { # HOST VM
 	hosts_on "$1" lab_veth_vm "$2"
 	HOSTS_VMS[$1]="${HOSTS_VMS[$1]:-} $2"
+	lab_in switch bridge fdb add "$(lab_mac "$2")" dev "p$1" master static
+}
+
+# The place of a vhost-user guest on a host: tests/tools/guests.c or others play
+# it.
+hosts_guest() { # HOST VM
+	HOSTS_GUESTS[$1]="${HOSTS_GUESTS[$1]:-} $2"
 	lab_in switch bridge fdb add "$(lab_mac "$2")" dev "p$1" master static
 }
 
@@ -107,7 +126,7 @@ hosts_neighbours() {
 	local vm other all="${HOSTS_VMS[*]}"
 
 	for vm in $all; do
-		for other in $all; do
+		for other in $all ${HOSTS_GUESTS[*]:-}; do
 			[ "$vm" = "$other" ] ||
 				ip -n "$LAB-vm$vm" neigh add \
 					"$(hosts_vm_ip "$other")" lladdr \
@@ -118,14 +137,17 @@ hosts_neighbours() {
 
 # ---- the agents ----
 
-# A host's VMs behind veth, each with the keys that HOSTS_KEYS has for it
+# A host's VMs, each with the keys that HOSTS_KEYS has for it
 # ("rate: {...}"), for "vms:".
 declare -A HOSTS_KEYS
 hosts_vms() { # HOST
-	local vm
+	local vm pool="pool: {min: 512, max: 2048}"
 
 	for vm in ${HOSTS_VMS[$1]:-}; do
-		net_veth_vm "$vm" "way: agent, pool: {min: 512, max: 2048}${HOSTS_KEYS[$vm]:+, ${HOSTS_KEYS[$vm]}}"
+		net_veth_vm "$vm" "way: agent, $pool${HOSTS_KEYS[$vm]:+, ${HOSTS_KEYS[$vm]}}"
+	done
+	for vm in ${HOSTS_GUESTS[$1]:-}; do
+		guest_vm "$vm" "" "$pool${HOSTS_KEYS[$vm]:+, ${HOSTS_KEYS[$vm]}}"
 	done
 }
 
@@ -133,9 +155,9 @@ hosts_vms() { # HOST
 hosts_statics() { # HOST
 	local other vm
 
-	for other in "${!HOSTS_VMS[@]}"; do
+	for ((other = 1; other <= HOSTS; other++)); do
 		[ "$other" != "$1" ] || continue
-		for vm in ${HOSTS_VMS[$other]}; do
+		for vm in ${HOSTS_VMS[$other]:-} ${HOSTS_GUESTS[$other]:-}; do
 			echo "    - {mac: \"$(lab_mac "$vm")\", port: up0}"
 		done
 	done
@@ -161,6 +183,23 @@ hosts_config() {
 	$(hosts_vms "$1")
 	${3:-}
 	END
+}
+
+# The sections by which the agents of all hosts control rates together, for MORE.
+hosts_rates() {
+	local n
+
+	( umask 077; echo "1 $(printf '%064d' 1)" > "$LAB_DIR/keys" )
+	echo "feedback: {keys: $LAB_DIR/keys}"
+	echo "hosts:"
+	for ((n = 1; n <= HOSTS; n++)); do
+		echo "  - {name: h$n, address: $(hosts_ip "$n")}"
+	done
+}
+
+# Whether this agent knows these sections.
+hosts_rates_known() {
+	"$LAB_BUILD/pktagent" --print-config-keys | grep -qx '.It Sy hosts'
 }
 
 hosts_start() { # HOST
