@@ -9,6 +9,8 @@
 #                       ROUNDS= CASES= SIZES= SWITCHES= PROFILE=1
 #   sudo make bench-pools  what pools that breathe are worth;
 #                       ROUNDS= CASES= SECS= ...
+#   sudo make bench-qos rates between VMs of several hosts, beside the kernel's;
+#                       CASES= KINDS= LINK= ...
 #   make bench-rates    the rate control between VMs, in simulation; RATES=
 #                       options of tests/bench/ratesim
 #   make install        DESTDIR= PREFIX= SYSCONFDIR= UNITDIR=
@@ -60,7 +62,8 @@ BPF_OBJ	:= $(B)/bpf/maps.bpf.o \
 	   $(filter-out %/maps.bpf.o,$(BPF_SRC:%.c=$(B)/%.o))
 TOOLS	:= $(patsubst %.c,$(B)/%,$(wildcard tests/tools/*.c tests/bench/*.c))
 TOOLS	:= $(filter-out %.bpf,$(TOOLS))
-TOOL_BPF := $(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.bpf.c))
+TOOL_BPF := $(patsubst %.c,$(B)/%.o,$(wildcard tests/bench/*.bpf.c \
+	    tests/net/*.bpf.c))
 UNIT	:= $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test_*.c))
 FRONT_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/front/*.c))
 BPFTEST	:= $(patsubst %.c,$(B)/%,$(wildcard tests/bpf/test_*.c))
@@ -82,6 +85,11 @@ $(B)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
 $(B)/tests/bench/%.bpf.o: tests/bench/%.bpf.c
+	@mkdir -p $(@D)
+	@echo "  BPF     $<"
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(B)/tests/net/%.bpf.o: tests/net/%.bpf.c
 	@mkdir -p $(@D)
 	@echo "  BPF     $<"
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
@@ -237,6 +245,14 @@ bench-pools:
 	$(Q)tests/bench/pools.sh
 POOLS_TOOLS = $(addprefix $(B)/tests/bench/,pools pvp.bpf.o result)
 
+# Rates between VMs of several hosts; see the script.
+bench-qos:
+	@tests/deps.sh bench
+	@$(MAKE) --no-print-directory $(DEMO_JOBS) agent $(QOS_TOOLS)
+	$(Q)tests/bench/qos.sh
+QOS_TOOLS = $(addprefix $(B)/tests/,tools/qosflow \
+	$(addprefix bench/,qoseval result shapetime ratesim))
+
 # The rate control between VMs, simulated: build/bench/rates-sim.json and .svg.
 bench-rates: $(B)/tests/bench/ratesim
 	@mkdir -p $(B)/bench
@@ -248,7 +264,8 @@ C_SRC	:= $(MAINS) $(LIB_SRC) $(wildcard tests/unit/*.c tests/tools/*.c \
 	   tests/front/*.c) \
 	   $(filter-out %.bpf.c,$(wildcard tests/bpf/*.c tests/bench/*.c))
 FUZZ_SRC := $(wildcard tests/fuzz/*.c)
-ALL_BPF	:= $(BPF_SRC) $(wildcard tests/bpf/*.bpf.c tests/bench/*.bpf.c)
+ALL_BPF	:= $(BPF_SRC) $(wildcard tests/bpf/*.bpf.c tests/bench/*.bpf.c \
+	   tests/net/*.bpf.c)
 comma	:= ,
 entry	 = {"directory": "$(CURDIR)"$(comma) "file": "$(1)"$(comma) \
 	   "command": "$(strip $(2)) -c $(1) -o $(B)/$(1:.c=.o)"}
@@ -294,7 +311,7 @@ clean:
 	rm -rf build build-san build-tsan build-clang compile_commands.json
 
 FORCE:
-.PHONY: all install uninstall tidy agent tools bench bench-pvp bench-pools bench-rates unit bpftest fuzz deps demo check clean FORCE
+.PHONY: all install uninstall tidy agent tools bench bench-pvp bench-pools bench-qos bench-rates unit bpftest fuzz deps demo check clean FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 

@@ -386,6 +386,7 @@ bool scheduler_enqueue(struct scheduler *scheduler, uint8_t class, uint16_t vm,
 		class < PKT_N_CLASSES && scheduler->used >> class & 1 ? class : 0;
 	struct class_queue *c = &scheduler->classes[index];
 	struct flow *flow;
+	uint32_t room;
 
 	if (vm >= PKT_MAX_PORTS)
 		vm = 0;
@@ -399,7 +400,10 @@ bool scheduler_enqueue(struct scheduler *scheduler, uint8_t class, uint16_t vm,
 	if (c->n >= c->limit)
 		return refuse(scheduler, index, vm, packet,
 			      SCHEDULER_CLASS_FULL);
-	if (flow->n >= c->vm_limit || flow->n >= c->limit - c->n)
+	room = scheduler->n_nodes - scheduler->n;
+	if (room > c->limit - c->n)
+		room = c->limit - c->n;
+	if (flow->n >= c->vm_limit || flow->n >= room)
 		return refuse(scheduler, index, vm, packet, SCHEDULER_VM_FULL);
 	if (!flow->n)
 		join_round(c, vm);

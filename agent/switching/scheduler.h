@@ -24,10 +24,10 @@
  * admit: scheduler_check().
  *
  * Inside a class the VMs take turns in the same way, each by its weight. A VM
- * may have no more packets in a class than the class has room left (Choudhury
- * and Hahne, "Dynamic queue length thresholds for shared-memory packet switches",
- * IEEE/ACM ToN 1998), and no more than vm_limit: whoever comes last finds room
- * however much the others send.
+ * may have no more packets in a class than the class, and the port, have room
+ * left (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory
+ * packet switches", IEEE/ACM ToN 1998), and no more than vm_limit: whoever comes
+ * last finds room however much the others send, in whatever class.
  *
  * Ageing is CoDel (RFC 8289), on each VM's queue in each class, as the RFC's
  * section 5 has it. With ecn what it would drop is marked instead (RFC 3168), if

@@ -7,7 +7,7 @@
 
 #include "result.h"
 
-#define MAX_FIGURES 16
+#define MAX_FIGURES 64
 
 static const struct option long_options[] = {
 	{ "dir", required_argument, NULL, 'd' },

@@ -22,6 +22,8 @@ LAB_DIR=${LAB_DIR:-$(mktemp -d "/tmp/$LAB.XXXXXX")}
 LAB_BPFFS=/sys/fs/bpf/$LAB
 LAB_RUN=$LAB_DIR/run
 LAB_SOCK=$LAB_RUN/control.sock
+LAB_HOST=host			# the namespace of the agent's host
+LAB_AGENT_LOG=$LAB_DIR/agent.log
 LAB_PIDS=()
 LAB_NS=()
 LAB_BPF_MOUNTED=
@@ -134,9 +136,9 @@ lab_addr() {
 lab_veth_vm() {
 	local n=$1
 	lab_ns "vm$n"
-	ip -n "$LAB-host" link add "vm${n}h" type veth peer name eth0 \
+	ip -n "$LAB-$LAB_HOST" link add "vm${n}h" type veth peer name eth0 \
 		address "$(lab_mac "$n")"
-	ip -n "$LAB-host" link set eth0 netns "$LAB-vm$n"
+	ip -n "$LAB-$LAB_HOST" link set eth0 netns "$LAB-vm$n"
 	ip -n "$LAB-vm$n" link set eth0 up
 	lab_addr "vm$n" eth0 "$n"
 }
@@ -193,17 +195,18 @@ lab_wait() {
 # Starts pktagent with configuration $1 and waits until it is ready.
 lab_agent() {
 	mkdir -p "$LAB_RUN"
-	lab_start host agent "$LAB_BUILD/pktagent" --config "$1"
+	lab_start "$LAB_HOST" "$(basename "$LAB_AGENT_LOG" .log)" \
+		"$LAB_BUILD/pktagent" --config "$1"
 	LAB_AGENT_PID=$LAB_LAST_PID
 	lab_wait $LAB_PATIENCE lab_agent_settled
 	lab_agent_ready || {
 		lab_say "pktagent did not get ready:"
-		cat "$LAB_DIR/agent.log" >&2
+		cat "$LAB_AGENT_LOG" >&2
 		return 1
 	}
 }
 
-lab_agent_ready() { grep -q ', ready$' "$LAB_DIR/agent.log"; }
+lab_agent_ready() { grep -q ', ready$' "$LAB_AGENT_LOG"; }
 
 # Ready, or dead.
 lab_agent_settled() { lab_agent_ready || lab_gone "$LAB_AGENT_PID"; }

@@ -47,7 +47,7 @@ guests_listen() { # NAME TOOL OPTIONS
 	local name=$1 tool=$2 arg
 
 	shift 2
-	lab_start host "$name" "$LAB_TOOLS/$tool" "$@"
+	lab_start "$LAB_HOST" "$name" "$LAB_TOOLS/$tool" "$@"
 	NET_PID[$name]=$LAB_LAST_PID
 	NET_WHAT[$name]=$name
 	GUESTS_NAMES[$name]=

@@ -30,9 +30,9 @@ NET_START=${EPOCHREALTIME/[.,]/}
 
 fail() {
 	printf '\nFAILED: %s\n' "$*"
-	if [ -f "$LAB_DIR/agent.log" ]; then
+	if [ -f "$LAB_AGENT_LOG" ]; then
 		echo "--- the agent's log ---"
-		tail -n 30 "$LAB_DIR/agent.log"
+		tail -n 30 "$LAB_AGENT_LOG"
 		echo "--- what it has lost ---"
 		[ -S "$LAB_SOCK" ] && net_drops
 	fi
@@ -146,14 +146,14 @@ net_port_is() { [ "$(net_port "$1" .state)" = "$2" ]; }
 # Up, and with a carrier.
 net_port_works() { [ "$(net_port "$1" '.state + .why')" = up ]; }
 
-net_logged() { grep -q -- "$1" "$LAB_DIR/agent.log"; }
+net_logged() { grep -q -- "$1" "$LAB_AGENT_LOG"; }
 
 # The same of what is logged after net_mark_log.
 net_logged_again() {
-	tail -n +$((NET_LOG_LINES + 1)) "$LAB_DIR/agent.log" | grep -q -- "$1"
+	tail -n +$((NET_LOG_LINES + 1)) "$LAB_AGENT_LOG" | grep -q -- "$1"
 }
 
-net_mark_log() { NET_LOG_LINES=$(wc -l < "$LAB_DIR/agent.log"); }
+net_mark_log() { NET_LOG_LINES=$(wc -l < "$LAB_AGENT_LOG"); }
 
 # ---- pools ----
 
@@ -203,7 +203,7 @@ net_known() { # MAC PORT [NETWORK]: is it in the forwarding table?
 
 net_ns() {
 	case $1 in
-	tap*) echo host ;;
+	tap*) echo "$LAB_HOST" ;;
 	*) echo "$1" ;;
 	esac
 }

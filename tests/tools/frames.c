@@ -37,7 +37,7 @@ struct options {
 	const char *progress;
 	uint32_t window; /* frames that may be on their way; 0: any number */
 	uint32_t smacs;
-	int outer; /* VLAN of a tag in front of the frames; -1: none */
+	int outer; /* tag in front of the frames; -1: none */
 	bool tap;
 	bool promisc;
 	bool any_order;
@@ -90,7 +90,8 @@ static void print_usage(void)
 	     "                   what was sent\n"
 	     "Each for itself:\n"
 	     "  --vlan N         frames have this tag, at this end\n"
-	     "  --outer N        and this one in front; 0: only a priority\n"
+	     "  --outer N        and this one in front; 0: only a priority,\n"
+	     "                   which is in the three bits above the VLAN's\n"
 	     "  --tap            IF is a tap, and this is its reader\n"
 	     "  --pps N          send: frames a second (20000)\n"
 	     "  --window N       send: with --progress, frames that may be on\n"
@@ -179,7 +180,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 							  65536);
 			break;
 		case 'O':
-			o->outer = (int)parse_number("outer", optarg, 0, 4094);
+			o->outer = (int)parse_number("outer", optarg, 0, 65535);
 			break;
 		case 't':
 			o->timeout_ms =
@@ -322,7 +323,8 @@ static size_t pop_outer(uint8_t *buf, size_t len, int vlan)
 	if (len < FRAME_MIN)
 		return 0;
 	memcpy(tag, buf + 12, 4);
-	if (tag[0] != htons(ETH_P_8021Q) || (ntohs(tag[1]) & 0xfff) != vlan)
+	if (tag[0] != htons(ETH_P_8021Q) ||
+	    (ntohs(tag[1]) & 0xfff) != (vlan & 0xfff))
 		return 0;
 	memmove(buf + 12, buf + 16, len - 16);
 	return len - 4;

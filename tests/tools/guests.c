@@ -27,6 +27,7 @@
 #define MIN_LEN	      64
 #define WIRE_LEN      1514
 #define MAX_LEN	      65549 /* 64 KiB less one, and the Ethernet header */
+#define DEVICE_WINDOW 256 /* what the kernel holds between a veth's two ends */
 #define STALL_NS      (200 * 1000000ull)
 
 /* A packet on its way. */
@@ -163,6 +164,7 @@ static bool send_one(struct run *run, struct direction *dir, struct flow *flow)
 {
 	uint32_t index = (uint32_t)(flow - dir->flows), gso_size, len, units;
 	uint32_t pair = index % dir->from->n_active;
+	uint32_t window = run->o.window;
 	uint64_t random = run->random;
 	struct front_net_hdr hdr;
 	struct segment s;
@@ -170,8 +172,10 @@ static bool send_one(struct run *run, struct direction *dir, struct flow *flow)
 
 	gso_size = next_packet(run, dir, flow, &s);
 	units = s.size / flow->mss + 1;
+	if (!dir->from->kind && window > DEVICE_WINDOW)
+		window = DEVICE_WINDOW;
 	/* A window that is smaller than a packet holds this one. */
-	if (dir->units && dir->units + units > run->o.window)
+	if (dir->units && dir->units + units > window)
 		goto later;
 	if (flow->next - flow->first == MAX_IN_FLIGHT)
 		goto later;
@@ -730,7 +734,8 @@ static void print_usage(void)
 	     "  --seconds N      how long; or\n"
 	     "  --packets N      how many; or until SIGTERM\n"
 	     "  --window N       packets of the wire's size that may be on their\n"
-	     "                   way in each direction (128)\n"
+	     "                   way in each direction (128); of what a device\n"
+	     "                   sends, 256 at most\n"
 	     "  --max N          bytes of a packet (65549)\n"
 	     "  --udp            nothing but UDP\n"
 	     "  --toggle N       after so many packets, change how many of their\n"

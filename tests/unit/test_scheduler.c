@@ -20,6 +20,8 @@ static void exact_shares(uint64_t quantum_ns)
 	lab_init(&lab, 3);
 	lab.conf.quantum_ns = quantum_ns;
 	lab.conf.rate.bits = 10 * GBIT;
+	/* Room for all, and for one more of them. */
+	lab.conf.n_packets = 7 * 1200;
 	for (uint16_t c = 0; c < 3; c++)
 		lab.conf.classes[c].weight = (uint16_t)(1u << c);
 	lab_start(&lab);

@@ -45,7 +45,12 @@ static void test_drops(void **state)
 
 	for (uint32_t i = 0; i < 500; i++)
 		lab_push(&lab, 0, (uint16_t)(i % LAB_VMS), 100);
-	lab_push(&lab, 2, 2, 100);
+	/* The port is as good as full of them, and others still find room ... */
+	assert_true(lab_push(&lab, 2, 2, 100));
+	/* ... until there is none at all. */
+	for (uint16_t vm = 3; vm < LAB_VMS; vm++)
+		lab_push(&lab, 2, vm, 100);
+	lab_push(&lab, 2, 0, 100);
 	assert_int_equal(scheduler_n_waiting(lab.s), 100);
 	assert_true(lab.n_dropped[SCHEDULER_PORT_FULL] > 0);
 
