@@ -102,6 +102,7 @@ static uint32_t make(struct limiter *l, uint16_t vm, uint32_t to)
 	/* Behind what went to it by the rest. */
 	pair->after = l->vms[vm].rest_in;
 	l->n_used++;
+	l->vms[vm].n_pairs++;
 	return index;
 }
 
@@ -118,6 +119,7 @@ static void unmake(struct limiter *l, uint32_t index)
 	pair->next = l->free_pairs;
 	l->free_pairs = index;
 	l->n_used--;
+	l->vms[pair->vm].n_pairs--;
 }
 
 /* ---- made, and set ---- */
@@ -595,4 +597,88 @@ void limiter_clear_vm(struct limiter *limiter, uint16_t vm,
 	forget_serving(limiter, vm);
 	memset(&limiter->vms[vm], 0, sizeof(limiter->vms[vm]));
 	init_vm(limiter, vm);
+}
+
+/* ---- away, but not all ---- */
+
+static void pairs_remove(struct limiter *l, struct list *list, uint32_t index)
+{
+	struct list old = *list;
+
+	list_init(list);
+	while (old.head != NONE) {
+		const uint32_t first = pairs_take(l, &old);
+
+		if (first != index)
+			pairs_append(l, list, first);
+	}
+}
+
+/* Nothing waits for it any more. */
+static void displace(struct limiter *l, uint32_t index, uint64_t now_ns)
+{
+	struct pair *pair = &l->pairs[index];
+	struct vm *vm = &l->vms[pair->vm];
+
+	if (pair->state == TIMED)
+		limiter_wheel_take(l, index);
+	else
+		pairs_remove(l, pair->state == READY ? &vm->round : &vm->held,
+			     index);
+	pair->state = IDLE;
+	pair->used_ns = now_ns;
+}
+
+struct dropping {
+	bool (*is)(void *ctx, uint64_t packet);
+	void (*drop)(void *ctx, uint16_t vm, uint64_t packet);
+	void *ctx;
+};
+
+static void drop_of(struct limiter *l, uint32_t index, uint64_t now_ns,
+		    const struct dropping *what)
+{
+	struct pair *pair = &l->pairs[index];
+	struct vm *vm = &l->vms[pair->vm];
+	const uint32_t n = pair->n;
+
+	/* Once round: what stays goes behind. */
+	for (uint32_t i = 0; i < n; i++) {
+		struct limiter_segments segments;
+		const uint64_t packet = take(l, pair, &segments);
+
+		if (what->is(what->ctx, packet)) {
+			what->drop(what->ctx, pair->vm, packet);
+			continue;
+		}
+		append(l, pair, packet, segments);
+		vm->n++;
+	}
+	if (n && !pair->n)
+		displace(l, index, now_ns);
+	if (!pair->to && pair->n < n) {
+		vm->rest_out += n - pair->n;
+		release_held(l, vm, now_ns);
+	}
+}
+
+void limiter_drop_if(struct limiter *limiter, uint64_t now_ns,
+		     bool (*is)(void *ctx, uint64_t packet),
+		     void (*drop)(void *ctx, uint16_t vm, uint64_t packet),
+		     void *ctx)
+{
+	const struct dropping what = { is, drop, ctx };
+
+	for (uint32_t i = 0; i < limiter->n_made; i++)
+		if (limiter->pairs[i].used)
+			drop_of(limiter, i, now_ns, &what);
+	for (uint16_t vm = 0; vm < PKT_MAX_PORTS; vm++)
+		drop_of(limiter, rest_of(limiter, vm), now_ns, &what);
+}
+
+bool limiter_limits(const struct limiter *limiter, uint16_t vm)
+{
+	const struct vm *v = &limiter->vms[vm];
+
+	return has_limit(&v->limit) || v->n_pairs || v->n;
 }

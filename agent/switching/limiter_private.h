@@ -55,6 +55,7 @@ struct vm {
 	struct list round;		/* ready pairs */
 	struct list held;
 	uint32_t n;			/* packets */
+	uint32_t n_pairs;
 	uint32_t next;			/* to be served */
 	bool is_serving;		/* in that list */
 	uint64_t rest_in, rest_out;	/* packets of the rest, so far */
