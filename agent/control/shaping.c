@@ -9,12 +9,12 @@
 #include "base/log.h"
 #include "base/size.h"
 #include "control/bypass.h"
+#include "control/guests.h"
 #include "control/shaping.h"
 #include "control/shares.h"
 #include "switching/classify.h"
 #include "switching/sending.h"
 #include "switching/shaper.h"
-#include "control/guests.h"
 
 /* ---- who is shaped ---- */
 

@@ -21,9 +21,7 @@
 #define IDLE_NS		(10 * NS_PER_SEC)
 #define LATE_NS		(5 * NS_PER_MS)
 
-/* ---- control ---- */
-
-static int new(struct sending **ret_sending)
+int sending_new(struct sending **ret_sending)
 {
 	static const struct limiter_conf conf = {
 		.n_pairs = SENDING_PAIRS,
@@ -59,6 +57,8 @@ void sending_free(struct sending *sending)
 	free(sending);
 }
 
+/* ---- control ---- */
+
 static void set_sending(struct worker *worker, void *arg)
 {
 	worker->sending = arg;
@@ -71,7 +71,7 @@ int sending_open(struct worker *worker)
 
 	if (worker->sending)
 		return 0;
-	err = new(&s);
+	err = sending_new(&s);
 	if (!err)
 		worker_call(worker, set_sending, s);
 	return err;
@@ -85,14 +85,8 @@ struct vm_call {
 static void set_vm(struct worker *worker, void *arg)
 {
 	const struct vm_call *call = arg;
-	struct sending *s = worker->sending;
-	const uint16_t slot = call->port->slot;
 
-	worker->call_result =
-		limiter_set_vm(s->limiter, slot, call->rate, now_ns());
-	/* What waits goes on waiting, if only for its turn. */
-	if (!worker->call_result && !rate_is_none(call->rate))
-		s->ports[slot] = call->port;
+	worker->call_result = sending_limit(worker, call->port, call->rate);
 }
 
 int sending_set_vm(struct worker *worker, struct port *port,
@@ -110,24 +104,9 @@ int sending_set_vm(struct worker *worker, struct port *port,
 	return worker->call_result;
 }
 
-struct drop_context {
-	struct worker *worker;
-	struct port *port;
-};
-
-static void drop(void *ctx, uint64_t packet)
-{
-	const struct drop_context *d = ctx;
-
-	output_drop_charged(d->worker, d->port, PKT_out_down, &packet, 1);
-}
-
 static void clear_vm(struct worker *worker, void *arg)
 {
-	struct drop_context d = { worker, arg };
-
-	limiter_clear_vm(worker->sending->limiter, d.port->slot, drop, &d);
-	worker->sending->ports[d.port->slot] = NULL;
+	sending_forget(worker, arg);
 }
 
 void sending_clear_vm(struct vswitch *vs, struct port *port)
@@ -154,6 +133,40 @@ int sending_set_pair(struct worker *worker, uint16_t vm, uint32_t number,
 	}
 	worker_wake(worker);
 	return 0;
+}
+
+/* ---- who is limited ---- */
+
+int sending_limit(struct worker *worker, struct port *port,
+		  const struct rate *rate)
+{
+	struct sending *s = worker->sending;
+	int err = limiter_set_vm(s->limiter, port->slot, rate, now_ns());
+
+	/* What waits goes on waiting, if only for its turn. */
+	if (!err && !rate_is_none(rate))
+		s->ports[port->slot] = port;
+	return err;
+}
+
+struct drop_context {
+	struct worker *worker;
+	struct port *port;
+};
+
+static void drop(void *ctx, uint64_t packet)
+{
+	const struct drop_context *d = ctx;
+
+	output_drop_charged(d->worker, d->port, PKT_out_down, &packet, 1);
+}
+
+void sending_forget(struct worker *worker, struct port *port)
+{
+	struct drop_context d = { worker, port };
+
+	limiter_clear_vm(worker->sending->limiter, port->slot, drop, &d);
+	worker->sending->ports[port->slot] = NULL;
 }
 
 /* ---- in ---- */

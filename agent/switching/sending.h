@@ -65,6 +65,15 @@ void sending_clear_vm(struct vswitch *vs, struct port *port);
 /* control: has @worker ready for rates of pairs. 0 or -ENOMEM. */
 int sending_open(struct worker *worker);
 
+/* control: one without limits, for a worker. 0 or -ENOMEM. On success *ret_sending
+ * is the caller's. */
+int sending_new(struct sending **ret_sending);
+
+/* As sending_set_vm() and sending_clear_vm(), by the worker, which is open. */
+int sending_limit(struct worker *worker, struct port *port,
+		  const struct rate *rate);
+void sending_forget(struct worker *worker, struct port *port);
+
 /* any: asks @worker, which serves the VM in slot @vm and is open for it, to have
  * it send no more than @kbps to the destination with the forwarding entry
  * @number; 0: no limit. 0, or -EAGAIN: the ring of requests is full. */

@@ -18,6 +18,7 @@
 #include "ports/queue.h"
 #include "switching/forward.h"
 #include "switching/output.h"
+#include "switching/sending.h"
 #include "switching/shaper.h"
 #include "switching/slack.h"
 #include "unit.h"
@@ -496,6 +497,7 @@ static inline void rig_round(struct rig *rig, uint32_t index)
 		queue_refill(queue, &rig->vs.arena, &worker->cache);
 		queue_settle(queue, &rig->vs.promises);
 	}
+	sending_run(worker);
 	output_flush(worker);
 	for (uint32_t i = 0; i < worker->n_shapers; i++)
 		output_schedule(worker, worker->shapers[i], worker->now_ns);
