@@ -162,7 +162,7 @@ static void weigh(struct agent *agent, struct port *uplink)
 	double sum = 0, most = 0;
 	const struct port *port;
 
-	if (!uplink || !uplink->shaper)
+	if (!uplink->shaper)
 		return;
 	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
 		port = agent->ports[i];
