@@ -60,7 +60,8 @@ list_builds() {
 		"${THREADED[@]/#/build-tsan/tests/unit/}")"
 }
 # Unit tests of what several threads share without a lock.
-THREADED=(test_hostpool test_mpsc test_police test_pool test_pools_random test_shaper)
+THREADED=(test_hostpool test_mpsc test_police test_pool test_pools_random
+	test_sending test_shaper)
 
 list_checks() {
 	local f

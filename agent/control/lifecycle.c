@@ -520,7 +520,7 @@ void lifecycle_hide(struct agent *agent, struct port *port,
 	vswitch_hide_port(&agent->vs, port->slot);
 	/* ... and what waits to be sent does not. */
 	shaper_stop(&agent->vs, port);
-	sending_clear_vm(&agent->vs, port);
+	sending_clear(&agent->vs, port);
 	if (port->vhost)
 		pools_rest(agent, port);
 }

@@ -199,6 +199,9 @@ struct port {
 	uint32_t out_max;		/* A: bound of the out account */
 	uint32_t out_most;		/* A: what that may become: the rings
 					 * that packets wait in hold no more */
+	bool limited;			/* A: VM: what it sends may have to wait */
+	uint32_t n_kept;		/* A: frames of it that do, in the out
+					 * account: switching/sending.h */
 	uint8_t accepts;		/* A: PORT_ACCEPTS_* */
 	bool gro;			/* A: merge segments for it */
 	struct port_shaper *shaper;	/* RCU, owned; NULL: output is not

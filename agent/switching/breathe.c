@@ -275,12 +275,37 @@ static uint32_t cut_out(struct worker *worker, struct port *port, uint32_t max,
 	return n;
 }
 
+/* What of an account of @max frames, @used of them in use, one direction has to
+ * leave to the other. */
+static uint32_t left_to_others(const struct port *port, uint32_t max,
+			       uint32_t used, bool sends)
+{
+	uint32_t others;
+
+	if (__builtin_expect(!__atomic_load_n(&port->limited, __ATOMIC_RELAXED),
+			     1))
+		return 0;
+	others = min_u32(pool_load(&port->n_kept), used);
+	if (sends)
+		others = used - others;
+	return max / 4 - min_u32(max / 4, others);
+}
+
+static uint32_t room_in(const struct port *port, uint32_t used, bool sends,
+			uint32_t *ret_left)
+{
+	const uint32_t max = pool_load(&port->out_max);
+
+	*ret_left = left_to_others(port, max, used, sends);
+	return used + *ret_left < max ? max - used - *ret_left : 0;
+}
+
 static uint32_t make_room(struct worker *worker, struct port *port,
-			  uint32_t want, struct moving *moving)
+			  uint32_t want, bool sends, struct moving *moving)
 {
 	uint32_t max = pool_load(&port->out_max);
-	uint32_t used = out_used(worker, port);
-	uint32_t room = used < max ? max - used : 0;
+	uint32_t used = out_used(worker, port), left;
+	uint32_t room = room_in(port, used, sends, &left);
 
 	if (__atomic_load_n(&port->pool.out_ns, __ATOMIC_RELAXED) !=
 	    worker->now_ns)
@@ -291,16 +316,21 @@ static uint32_t make_room(struct worker *worker, struct port *port,
 				 __ATOMIC_RELAXED);
 	if (room >= want || port->kind != PORT_VM)
 		return room;
-	grow_out(worker, port, used + want - max, batch_of(worker),
+	grow_out(worker, port, used + left + want - max, batch_of(worker),
 		 POOL_OUT_FULL, moving);
-	max = pool_load(&port->out_max);
-	return used < max ? max - used : 0;
+	return room_in(port, used, sends, &left);
 }
 
 uint32_t breathe_make_room(struct worker *worker, struct port *port,
 			   uint32_t want)
 {
-	return make_room(worker, port, want, NULL);
+	return make_room(worker, port, want, false, NULL);
+}
+
+uint32_t breathe_make_sending_room(struct worker *worker, struct port *port,
+				   uint32_t want)
+{
+	return make_room(worker, port, want, true, NULL);
 }
 
 uint32_t breathe_make_way(struct worker *worker, struct share *share,
@@ -309,7 +339,8 @@ uint32_t breathe_make_way(struct worker *worker, struct share *share,
 	struct moving moving = { .from = share->queue,
 				 .ready = n,
 				 .staged = staged };
-	uint32_t room = make_room(worker, share->to, staged + n, &moving);
+	uint32_t room = make_room(worker, share->to, staged + n, false,
+				  &moving);
 
 	room -= min_u32(room, staged);
 	/* Another worker may have been there first. */

@@ -35,6 +35,12 @@ void breathe_receive(struct worker *worker, struct share *share,
 uint32_t breathe_make_room(struct worker *worker, struct port *port,
 			   uint32_t want);
 
+/* The same for what the VM behind @port has sent, which waits for its rate. As long
+ * as it is limited, what it sends and what is on its way to it leave each
+ * other a quarter of the account. */
+uint32_t breathe_make_sending_room(struct worker *worker, struct port *port,
+				   uint32_t want);
+
 /* The same for @n packets of @share, which this round takes off its queue, and
  * which go behind @staged others. Returns how many of them there is room for;
  * so many have to be taken. */

@@ -319,7 +319,7 @@ static void copy_to_host(struct worker *worker, struct packet *p,
 		forward_pop_tag(worker, &outer);
 }
 
-/* A copy for @to, unless what waits for it is all that may. */
+/* A copy for @to, unless what waits for it, or of the sender's, is all that may. */
 static void flood_copy(struct worker *worker, const struct packet *p,
 		       struct port *to)
 {
@@ -330,6 +330,9 @@ static void flood_copy(struct worker *worker, const struct packet *p,
 
 	if (breathe_make_room(worker, to, staged + 1) <= staged)
 		worker_count(worker, to->slot, PKT_out_full, 1, p->len);
+	else if (sending_stops(worker, p->meta.in_port) &&
+		 !sending_has_room(worker, p->meta.in_port, packet_word(p)))
+		worker_count(worker, p->meta.in_port, PKT_rate_full, 1, p->len);
 	else if (copy_packet(worker, p, region, &copy))
 		send_to(worker, &copy, to);
 	else
@@ -411,14 +414,6 @@ static void forward_packet(struct worker *worker, struct share *share,
 		forward_switch(worker, in, &p);
 }
 
-/* How many of @n packets may be read from a VM that may send no faster. */
-static uint32_t limited(struct worker *worker, struct port *in, uint32_t n)
-{
-	const uint32_t room = sending_room(worker, in);
-
-	return min_u32(n, room);
-}
-
 /* Packets of a VM's own share wait in it while the VM's account is full: the
  * kernel then refuses what the pool does not allow. */
 static uint32_t batch_size(struct worker *worker, struct share *share,
@@ -428,7 +423,7 @@ static uint32_t batch_size(struct worker *worker, struct share *share,
 	uint32_t n = ready < BATCH ? ready : BATCH;
 
 	if (!share->to && sending_stops(worker, in->slot))
-		return limited(worker, in, n);
+		return sending_room(worker, in, n);
 	if (!share->to || !port_is_up(share->to))
 		return n;
 	return breathe_make_way(worker, share, worker->out[share->to->slot].n,

@@ -149,15 +149,16 @@ uint32_t guest_receive(struct worker *worker, struct vhost_pair *pair)
 	if (!pair->tx.running)
 		return 0;
 	pair->limited = false;
-	if (sending_stops(worker, pair->port->slot)) {
-		room = sending_room(worker, pair->port);
+	ready = min_u32(virtq_avail(&pair->tx, BATCH), BATCH);
+	if (!ready && !virtq_is_broken(&pair->tx))
+		return 0;
+	if (ready && sending_stops(worker, pair->port->slot)) {
+		room = sending_room(worker, pair->port, ready);
 		pair->limited = !room;
 		if (!room)
 			return 0;
+		ready = room;
 	}
-	ready = min_u32(virtq_avail(&pair->tx, room), room);
-	if (!ready && !virtq_is_broken(&pair->tx))
-		return 0;
 	virtq_prefetch(&pair->tx, ready, false);
 	guest_bypass_begin(&bypass, worker, pair, ready);
 	for (taken = 0; taken < room && frames < room; taken++) {

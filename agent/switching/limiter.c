@@ -6,92 +6,14 @@
 
 #include "memory/packet.h"
 #include "switching/limiter.h"
+#include "switching/limiter_private.h"
+#include "switching/limiter_wheel.h"
 
-#define NONE		UINT32_MAX
-#define NO_SLOT		UINT16_MAX
 #define MAX_OVERHEAD	256
 #define TURN		1538		/* bytes */
 #define VM_BATCH	64		/* packets of a VM before the next's */
-#define N_WORDS		(LIMITER_N_SLOTS / 64)
-
-_Static_assert(N_WORDS == 64, "one word says which words have slots");
-
-enum pair_state { IDLE, HELD, TIMED, READY };
-
-struct node {
-	uint64_t packet;
-	uint32_t next;
-	struct limiter_segments segments;
-};
-
-/* Of the wheel: pairs by their index, then VMs. */
-struct timed {
-	uint32_t prev, next;
-	uint16_t slot;			/* NO_SLOT: it is not in the wheel */
-};
-
-struct list {
-	uint32_t head, tail;
-};
-
-/* Pairs n_pairs and above are the VMs' for all other destinations, the "rest". */
-struct pair {
-	/* two cache lines, which are fetched together */
-	struct rate_limit limit;
-	uint32_t head, tail;		/* packets */
-	uint32_t n;
-	int32_t deficit;		/* bytes: left of its turn */
-	uint32_t next;			/* in its round, held, or free */
-	uint32_t to;
-	uint16_t vm;
-	uint8_t state;			/* enum pair_state */
-	bool used;			/* there is such a pair */
-	uint32_t hash_next;
-	uint64_t after;			/* of the rest's packets it comes */
-	uint64_t used_ns;
-	uint64_t n_out, bytes_out;
-} __attribute__((aligned(2 * CACHE_LINE)));
-
-_Static_assert(sizeof(struct pair) == 2 * CACHE_LINE, "pair");
-
-struct vm {
-	struct rate_limit limit;
-	struct list round;		/* ready pairs */
-	struct list held;
-	uint32_t n;			/* packets */
-	uint32_t next;			/* to be served */
-	bool is_serving;		/* in that list */
-	uint64_t rest_in, rest_out;	/* packets of the rest, so far */
-	uint64_t n_out, bytes_out, n_full;
-};
-
-struct limiter {
-	struct limiter_conf conf;
-	uint64_t slot_now;		/* all slots up to it are done with */
-	struct list serving;		/* VMs */
-	uint32_t n_waiting;
-	uint32_t free_nodes, n_nodes;	/* those above have never been used */
-	uint32_t free_pairs, n_made;
-	uint32_t n_used;		/* pairs */
-	uint32_t hand;			/* of the collection */
-	uint32_t hash_mask;
-	uint32_t *hash;			/* owned: heads */
-	struct node *nodes;		/* owned */
-	struct pair *pairs;		/* owned */
-	struct timed *timed;		/* owned */
-	uint64_t words;			/* that are not 0 */
-	uint64_t bitmap[N_WORDS];	/* slots that are not empty */
-	struct list slots[LIMITER_N_SLOTS];
-	struct vm vms[PKT_MAX_PORTS];
-};
 
 /* ---- lists of pairs and VMs ---- */
-
-static void list_init(struct list *list)
-{
-	list->head = NONE;
-	list->tail = NONE;
-}
 
 static void pairs_append(struct limiter *l, struct list *list, uint32_t index)
 {
@@ -135,117 +57,7 @@ static void stop_serving(struct limiter *l)
 	vm->is_serving = false;
 }
 
-/* ---- the wheel ---- */
-
-static uint32_t timed_of_vm(const struct limiter *l, uint32_t vm)
-{
-	return l->conf.n_pairs + PKT_MAX_PORTS + vm;
-}
-
-/* Puts it into the slot that begins at @ns or after: it does not come early. */
-static void wheel_put(struct limiter *l, uint32_t index, uint64_t ns)
-{
-	struct timed *timed = &l->timed[index];
-	uint64_t at = (ns + LIMITER_SLOT_NS - 1) / LIMITER_SLOT_NS;
-	struct list *slot;
-
-	if (at <= l->slot_now)
-		at = l->slot_now + 1;
-	if (at > l->slot_now + LIMITER_N_SLOTS - 1)
-		at = l->slot_now + LIMITER_N_SLOTS - 1;
-	at %= LIMITER_N_SLOTS;
-	slot = &l->slots[at];
-	timed->slot = (uint16_t)at;
-	timed->next = NONE;
-	timed->prev = slot->tail;
-	if (slot->head == NONE)
-		slot->head = index;
-	else
-		l->timed[slot->tail].next = index;
-	slot->tail = index;
-	l->bitmap[at / 64] |= 1ull << at % 64;
-	l->words |= 1ull << at / 64;
-}
-
-static void wheel_take(struct limiter *l, uint32_t index)
-{
-	struct timed *timed = &l->timed[index];
-	const uint32_t at = timed->slot;
-	struct list *slot = &l->slots[at];
-
-	if (timed->prev == NONE)
-		slot->head = timed->next;
-	else
-		l->timed[timed->prev].next = timed->next;
-	if (timed->next == NONE)
-		slot->tail = timed->prev;
-	else
-		l->timed[timed->next].prev = timed->prev;
-	timed->slot = NO_SLOT;
-	if (slot->head != NONE)
-		return;
-	l->bitmap[at / 64] &= ~(1ull << at % 64);
-	if (!l->bitmap[at / 64])
-		l->words &= ~(1ull << at / 64);
-}
-
-static bool is_in_wheel(const struct limiter *l, uint32_t index)
-{
-	return l->timed[index].slot != NO_SLOT;
-}
-
-/* The first slot that is not empty behind slot_now, in its counting; 0: all
- * are. */
-static uint64_t wheel_next(const struct limiter *l)
-{
-	const uint32_t from = (l->slot_now + 1) % LIMITER_N_SLOTS;
-	uint32_t word = from / 64, at;
-	uint64_t bits = l->bitmap[word] >> from % 64 << from % 64;
-
-	if (!l->words)
-		return 0;
-	if (!bits) {
-		/* The words behind, round to this one's beginning. */
-		uint64_t words =
-			word == 63 ? 0 : l->words >> (word + 1) << (word + 1);
-
-		word = (uint32_t)__builtin_ctzll(words ? words : l->words);
-		bits = l->bitmap[word];
-	}
-	at = word * 64 + (uint32_t)__builtin_ctzll(bits);
-	return l->slot_now + 1 + (at - from) % LIMITER_N_SLOTS;
-}
-
 /* ---- pairs ---- */
-
-static uint32_t hash_of(const struct limiter *l, uint16_t vm, uint32_t to)
-{
-	uint64_t key = (uint64_t)vm << 32 | to;
-
-	key *= 0x9e3779b97f4a7c15ull;
-	return (uint32_t)(key >> 32) & l->hash_mask;
-}
-
-/* NONE: it has no limiter. */
-static uint32_t find(const struct limiter *l, uint16_t vm, uint32_t to)
-{
-	uint32_t index = to ? l->hash[hash_of(l, vm, to)] : NONE;
-
-	while (index != NONE &&
-	       (l->pairs[index].to != to || l->pairs[index].vm != vm))
-		index = l->pairs[index].hash_next;
-	return index;
-}
-
-static uint32_t rest_of(const struct limiter *l, uint16_t vm)
-{
-	return l->conf.n_pairs + vm;
-}
-
-static bool has_limit(const struct rate_limit *limit)
-{
-	return limit->bits.rate || limit->packets.rate;
-}
 
 /* It has packets. Where it waits for its first one to go. */
 static void place(struct limiter *l, uint32_t index)
@@ -258,11 +70,11 @@ static void place(struct limiter *l, uint32_t index)
 		pairs_append(l, &vm->held, index);
 	} else if (!rate_limit_is_open(&pair->limit)) {
 		pair->state = TIMED;
-		wheel_put(l, index, rate_limit_opens_at(&pair->limit));
+		limiter_wheel_put(l, index, rate_limit_opens_at(&pair->limit));
 	} else {
 		pair->state = READY;
 		pairs_append(l, &vm->round, index);
-		if (!is_in_wheel(l, timed_of_vm(l, pair->vm)))
+		if (!limiter_wheel_has(l, timed_of_vm(l, pair->vm)))
 			serve(l, pair->vm);
 	}
 }
@@ -290,6 +102,7 @@ static uint32_t make(struct limiter *l, uint16_t vm, uint32_t to)
 	/* Behind what went to it by the rest. */
 	pair->after = l->vms[vm].rest_in;
 	l->n_used++;
+	l->vms[vm].n_pairs++;
 	return index;
 }
 
@@ -306,6 +119,7 @@ static void unmake(struct limiter *l, uint32_t index)
 	pair->next = l->free_pairs;
 	l->free_pairs = index;
 	l->n_used--;
+	l->vms[pair->vm].n_pairs--;
 }
 
 /* ---- made, and set ---- */
@@ -393,13 +207,13 @@ int limiter_set_vm(struct limiter *limiter, uint16_t vm,
 	if (!rate_is_valid(rate))
 		return -EINVAL;
 	rate_limit_set(&v->limit, rate, now_ns, late_of(limiter, v->n));
-	if (is_in_wheel(limiter, timed)) {
-		wheel_take(limiter, timed);
+	if (limiter_wheel_has(limiter, timed)) {
+		limiter_wheel_take(limiter, timed);
 		if (rate_limit_is_open(&v->limit))
 			serve(limiter, vm);
 		else
-			wheel_put(limiter, timed,
-				  rate_limit_opens_at(&v->limit));
+			limiter_wheel_put(limiter, timed,
+					  rate_limit_opens_at(&v->limit));
 	}
 	return 0;
 }
@@ -420,7 +234,7 @@ int limiter_set_pair(struct limiter *limiter, uint16_t vm, uint32_t to,
 	pair->used_ns = now_ns;
 	rate_limit_set(&pair->limit, rate, now_ns, late_of(limiter, pair->n));
 	if (pair->state == TIMED) {
-		wheel_take(limiter, index);
+		limiter_wheel_take(limiter, index);
 		place(limiter, index);
 	}
 	return 0;
@@ -559,7 +373,7 @@ static void wake(struct limiter *l, uint32_t index, uint64_t now_ns)
 		if (rate_limit_is_open(limit))
 			serve(l, (uint16_t)vm);
 		else
-			wheel_put(l, index, rate_limit_opens_at(limit));
+			limiter_wheel_put(l, index, rate_limit_opens_at(limit));
 		return;
 	}
 	rate_limit_fill(&l->pairs[index].limit, now_ns, l->conf.late_ns);
@@ -572,7 +386,7 @@ static void turn(struct limiter *l, uint64_t now_ns)
 	const uint64_t to = now_ns / LIMITER_SLOT_NS;
 
 	while (l->slot_now < to) {
-		const uint64_t at = wheel_next(l);
+		const uint64_t at = limiter_wheel_next(l);
 		struct list *slot = &l->slots[at % LIMITER_N_SLOTS];
 
 		if (!at || at > to) {
@@ -587,7 +401,7 @@ static void turn(struct limiter *l, uint64_t now_ns)
 
 			if (next < l->conf.n_pairs)
 				__builtin_prefetch(&l->pairs[next]);
-			wheel_take(l, index);
+			limiter_wheel_take(l, index);
 			wake(l, index, now_ns);
 		}
 	}
@@ -686,8 +500,8 @@ static uint32_t pop_vm(struct limiter *l, uint64_t now_ns, uint32_t max,
 	if (open)
 		serve(l, index);
 	else
-		wheel_put(l, timed_of_vm(l, index),
-			  rate_limit_opens_at(&vm->limit));
+		limiter_wheel_put(l, timed_of_vm(l, index),
+				  rate_limit_opens_at(&vm->limit));
 	return n;
 }
 
@@ -709,7 +523,7 @@ uint64_t limiter_next(const struct limiter *limiter, uint64_t now_ns)
 
 	if (limiter->serving.head != NONE)
 		return now_ns;
-	at = wheel_next(limiter);
+	at = limiter_wheel_next(limiter);
 	if (!at)
 		return RATE_NEVER;
 	return at * LIMITER_SLOT_NS > now_ns ? at * LIMITER_SLOT_NS : now_ns;
@@ -772,84 +586,99 @@ void limiter_clear_vm(struct limiter *limiter, uint16_t vm,
 	for (uint32_t i = 0; i < limiter->n_made; i++) {
 		if (!limiter->pairs[i].used || limiter->pairs[i].vm != vm)
 			continue;
-		if (is_in_wheel(limiter, i))
-			wheel_take(limiter, i);
+		if (limiter_wheel_has(limiter, i))
+			limiter_wheel_take(limiter, i);
 		drop_all(limiter, &limiter->pairs[i], drop, ctx);
 		unmake(limiter, i);
 	}
 	drop_all(limiter, &limiter->pairs[rest_of(limiter, vm)], drop, ctx);
-	if (is_in_wheel(limiter, timed))
-		wheel_take(limiter, timed);
+	if (limiter_wheel_has(limiter, timed))
+		limiter_wheel_take(limiter, timed);
 	forget_serving(limiter, vm);
 	memset(&limiter->vms[vm], 0, sizeof(limiter->vms[vm]));
 	init_vm(limiter, vm);
 }
 
-/* ---- what there is ---- */
+/* ---- away, but not all ---- */
 
-uint32_t limiter_n_waiting(const struct limiter *limiter)
+static void pairs_remove(struct limiter *l, struct list *list, uint32_t index)
 {
-	return limiter->n_waiting;
+	struct list old = *list;
+
+	list_init(list);
+	while (old.head != NONE) {
+		const uint32_t first = pairs_take(l, &old);
+
+		if (first != index)
+			pairs_append(l, list, first);
+	}
 }
 
-uint32_t limiter_n_pairs(const struct limiter *limiter)
+/* Nothing waits for it any more. */
+static void displace(struct limiter *l, uint32_t index, uint64_t now_ns)
 {
-	return limiter->n_used;
+	struct pair *pair = &l->pairs[index];
+	struct vm *vm = &l->vms[pair->vm];
+
+	if (pair->state == TIMED)
+		limiter_wheel_take(l, index);
+	else
+		pairs_remove(l, pair->state == READY ? &vm->round : &vm->held,
+			     index);
+	pair->state = IDLE;
+	pair->used_ns = now_ns;
 }
 
-bool limiter_get_vm(const struct limiter *limiter, uint16_t vm,
-		    struct limiter_info *ret_info)
+struct dropping {
+	bool (*is)(void *ctx, uint64_t packet);
+	void (*drop)(void *ctx, uint16_t vm, uint64_t packet);
+	void *ctx;
+};
+
+static void drop_of(struct limiter *l, uint32_t index, uint64_t now_ns,
+		    const struct dropping *what)
+{
+	struct pair *pair = &l->pairs[index];
+	struct vm *vm = &l->vms[pair->vm];
+	const uint32_t n = pair->n;
+
+	/* Once round: what stays goes behind. */
+	for (uint32_t i = 0; i < n; i++) {
+		struct limiter_segments segments;
+		const uint64_t packet = take(l, pair, &segments);
+
+		if (what->is(what->ctx, packet)) {
+			what->drop(what->ctx, pair->vm, packet);
+			continue;
+		}
+		append(l, pair, packet, segments);
+		vm->n++;
+	}
+	if (n && !pair->n)
+		displace(l, index, now_ns);
+	if (!pair->to && pair->n < n) {
+		vm->rest_out += n - pair->n;
+		release_held(l, vm, now_ns);
+	}
+}
+
+void limiter_drop_if(struct limiter *limiter, uint64_t now_ns,
+		     bool (*is)(void *ctx, uint64_t packet),
+		     void (*drop)(void *ctx, uint16_t vm, uint64_t packet),
+		     void *ctx)
+{
+	const struct dropping what = { is, drop, ctx };
+
+	for (uint32_t i = 0; i < limiter->n_made; i++)
+		if (limiter->pairs[i].used)
+			drop_of(limiter, i, now_ns, &what);
+	for (uint16_t vm = 0; vm < PKT_MAX_PORTS; vm++)
+		drop_of(limiter, rest_of(limiter, vm), now_ns, &what);
+}
+
+bool limiter_limits(const struct limiter *limiter, uint16_t vm)
 {
 	const struct vm *v = &limiter->vms[vm];
 
-	if (!has_limit(&v->limit) && !v->n && !v->n_out)
-		return false;
-	*ret_info = (struct limiter_info){
-		.vm = vm,
-		.bits = v->limit.bits.rate,
-		.packets = v->limit.packets.rate,
-		.n_waiting = v->n,
-		.n_out = v->n_out,
-		.bytes_out = v->bytes_out,
-		.n_full = v->n_full,
-	};
-	return true;
-}
-
-static void get_pair(const struct pair *pair, struct limiter_info *ret_info)
-{
-	*ret_info = (struct limiter_info){
-		.vm = pair->vm,
-		.to = pair->to,
-		.bits = pair->limit.bits.rate,
-		.packets = pair->limit.packets.rate,
-		.n_waiting = pair->n,
-		.n_out = pair->n_out,
-		.bytes_out = pair->bytes_out,
-	};
-}
-
-bool limiter_get_pair(const struct limiter *limiter, uint16_t vm, uint32_t to,
-		      struct limiter_info *ret_info)
-{
-	const uint32_t index = find(limiter, vm, to);
-
-	if (index == NONE)
-		return false;
-	get_pair(&limiter->pairs[index], ret_info);
-	return true;
-}
-
-bool limiter_next_pair(const struct limiter *limiter, uint32_t *ret_at,
-		       struct limiter_info *ret_info)
-{
-	while (*ret_at < limiter->n_made) {
-		const struct pair *pair = &limiter->pairs[(*ret_at)++];
-
-		if (!pair->used)
-			continue;
-		get_pair(pair, ret_info);
-		return true;
-	}
-	return false;
+	return has_limit(&v->limit) || v->n_pairs || v->n;
 }

@@ -147,6 +147,15 @@ uint32_t limiter_collect(struct limiter *limiter, uint64_t now_ns, uint32_t n);
 void limiter_clear_vm(struct limiter *limiter, uint16_t vm,
 		      void (*drop)(void *ctx, uint64_t packet), void *ctx);
 
+/* Takes out what waits and @is says so of, to @drop; the rest stays in order. */
+void limiter_drop_if(struct limiter *limiter, uint64_t now_ns,
+		     bool (*is)(void *ctx, uint64_t packet),
+		     void (*drop)(void *ctx, uint16_t vm, uint64_t packet),
+		     void *ctx);
+
+/* Whether @vm has a rate, or a limiter to anybody, or something waits of it. */
+bool limiter_limits(const struct limiter *limiter, uint16_t vm);
+
 uint32_t limiter_n_waiting(const struct limiter *limiter);
 uint32_t limiter_n_pairs(const struct limiter *limiter);
 

@@ -21,6 +21,8 @@
 #define IDLE_NS		(10 * NS_PER_SEC)
 #define LATE_NS		(5 * NS_PER_MS)
 
+/* ---- control ---- */
+
 int sending_new(struct sending **ret_sending)
 {
 	static const struct limiter_conf conf = {
@@ -56,8 +58,6 @@ void sending_free(struct sending *sending)
 	limiter_free(sending->limiter);
 	free(sending);
 }
-
-/* ---- control ---- */
 
 static void set_sending(struct worker *worker, void *arg)
 {
@@ -104,19 +104,89 @@ int sending_set_vm(struct worker *worker, struct port *port,
 	return worker->call_result;
 }
 
-static void clear_vm(struct worker *worker, void *arg)
+static void forget(struct worker *worker, void *arg)
 {
 	sending_forget(worker, arg);
 }
 
-void sending_clear_vm(struct vswitch *vs, struct port *port)
+void sending_clear(struct vswitch *vs, struct port *port)
 {
-	for (uint32_t i = 0; i < vs->n_workers; i++) {
-		struct worker *worker = vs->workers[i];
+	for (uint32_t i = 0; i < vs->n_workers; i++)
+		if (vs->workers[i]->sending)
+			worker_call(vs->workers[i], forget, port);
+}
 
-		if (worker->sending && worker->sending->ports[port->slot])
-			worker_call(worker, clear_vm, port);
-	}
+/* ---- on the worker ---- */
+
+static void stop_at(struct sending *s, uint16_t slot, struct port *port)
+{
+	struct port *old = s->ports[slot];
+
+	if (old && old != port)
+		__atomic_store_n(&old->limited, false, __ATOMIC_RELAXED);
+	if (port)
+		__atomic_store_n(&port->limited, true, __ATOMIC_RELAXED);
+	s->ports[slot] = port;
+}
+
+int sending_limit(struct worker *worker, struct port *port,
+		  const struct rate *rate)
+{
+	struct sending *s = worker->sending;
+	const int err = limiter_set_vm(s->limiter, port->slot, rate, now_ns());
+
+	/* Without a rate what waits goes on waiting, if only for its turn. */
+	if (!err && !rate_is_none(rate))
+		stop_at(s, port->slot, port);
+	return err;
+}
+
+struct drop_context {
+	struct worker *worker;
+	uint16_t slot;
+};
+
+/* Takes a packet out of the account that it waited in. */
+static void release(struct worker *worker, uint16_t vm, uint64_t packet)
+{
+	struct port *from = worker->sending->ports[vm];
+	const uint32_t n = packet_n_frames(&worker->vs->arena, packet);
+
+	__atomic_fetch_sub(&from->n_kept, n, __ATOMIC_RELAXED);
+	port_release(from, worker->index, n);
+}
+
+static void drop(void *ctx, uint16_t vm, uint64_t packet)
+{
+	const struct drop_context *d = ctx;
+
+	release(d->worker, vm, packet);
+	output_drop(d->worker, d->slot, PKT_out_down, packet);
+}
+
+static void drop_of_vm(void *ctx, uint64_t packet)
+{
+	const struct drop_context *d = ctx;
+
+	drop(ctx, d->slot, packet);
+}
+
+static bool goes_there(void *ctx, uint64_t packet)
+{
+	const struct drop_context *d = ctx;
+
+	return packet_way(&d->worker->vs->arena, packet)->slot == d->slot;
+}
+
+void sending_forget(struct worker *worker, struct port *port)
+{
+	struct drop_context d = { worker, port->slot };
+	struct sending *s = worker->sending;
+
+	limiter_clear_vm(s->limiter, port->slot, drop_of_vm, &d);
+	stop_at(s, port->slot, NULL);
+	if (limiter_n_waiting(s->limiter))
+		limiter_drop_if(s->limiter, now_ns(), goes_there, drop, &d);
 }
 
 /* ---- any thread ---- */
@@ -135,56 +205,37 @@ int sending_set_pair(struct worker *worker, uint16_t vm, uint32_t number,
 	return 0;
 }
 
-/* ---- who is limited ---- */
-
-int sending_limit(struct worker *worker, struct port *port,
-		  const struct rate *rate)
-{
-	struct sending *s = worker->sending;
-	int err = limiter_set_vm(s->limiter, port->slot, rate, now_ns());
-
-	/* What waits goes on waiting, if only for its turn. */
-	if (!err && !rate_is_none(rate))
-		s->ports[port->slot] = port;
-	return err;
-}
-
-struct drop_context {
-	struct worker *worker;
-	struct port *port;
-};
-
-static void drop(void *ctx, uint64_t packet)
-{
-	const struct drop_context *d = ctx;
-
-	output_drop_charged(d->worker, d->port, PKT_out_down, &packet, 1);
-}
-
-void sending_forget(struct worker *worker, struct port *port)
-{
-	struct drop_context d = { worker, port };
-
-	limiter_clear_vm(worker->sending->limiter, port->slot, drop, &d);
-	worker->sending->ports[port->slot] = NULL;
-}
-
 /* ---- in ---- */
 
-uint32_t sending_room(struct worker *worker, struct port *port)
+uint32_t sending_room(struct worker *worker, struct port *port, uint32_t n)
 {
 	struct sending *s = worker->sending;
 	uint32_t room, frames;
 
 	s->now_ns = now_ns();
+	s->n_left = 0;
 	room = limiter_room(s->limiter, port->slot);
-	room = min_u32(room, BATCH);
+	room = min_u32(room, n);
 	if (!room)
 		return 0;
-	frames = breathe_make_room(worker, port, room);
+	frames = breathe_make_sending_room(worker, port, room);
 	if (!frames)
 		worker->blocked = true;	/* nothing tells when there is some */
-	return min_u32(room, frames);
+	s->n_left = min_u32(room, frames);
+	return s->n_left;
+}
+
+bool sending_has_room(struct worker *worker, uint16_t vm, uint64_t packet)
+{
+	struct sending *s = worker->sending;
+	const uint32_t n =
+		s->n_left + packet_n_frames(&worker->vs->arena, packet);
+
+	if (limiter_room(s->limiter, vm) <= s->n_left ||
+	    breathe_make_sending_room(worker, s->ports[vm], n) < n)
+		return false;
+	s->n_left = n;
+	return true;
 }
 
 static struct limiter_segments segments_of(const struct arena *arena,
@@ -209,11 +260,13 @@ static void charge(struct worker *worker, struct port *from,
 		   const struct port *to, uint64_t packet, uint16_t tag)
 {
 	struct arena *arena = &worker->vs->arena;
+	const uint32_t n = packet_n_frames(arena, packet);
 
 	*packet_way(arena, packet) = (struct packet_way){ to->slot, tag };
 	packet_move(arena, packet, FRAME_OUT, from->slot);
-	count_add(&from->account[worker->index].charged,
-		  packet_n_frames(arena, packet));
+	count_add(&from->account[worker->index].charged, n);
+	__atomic_fetch_add(&from->n_kept, n, __ATOMIC_RELAXED);
+	worker->sending->n_left -= min_u32(worker->sending->n_left, n);
 }
 
 bool sending_keep(struct worker *worker, uint16_t vm, const struct port *to,
@@ -230,7 +283,7 @@ bool sending_keep(struct worker *worker, uint16_t vm, const struct port *to,
 		charge(worker, s->ports[vm], to, packet, tag);
 		return true;
 	case LIMITER_FULL:
-		/* Copies of one broadcast only: see sending_room(). */
+		/* What the agent itself sends for it: no batch of its own. */
 		output_drop(worker, vm, PKT_rate_full, packet);
 		return true;
 	}
@@ -255,7 +308,7 @@ static void take_requests(struct worker *worker, uint64_t now_ns)
 
 		if (!port || !port_is_up(port))
 			continue;
-		s->ports[vms[i]] = port;
+		stop_at(s, vms[i], port);
 		if (limiter_set_pair(s->limiter, vms[i],
 				     (uint32_t)(requests[i] >> 32), &rate,
 				     now_ns))
@@ -266,18 +319,29 @@ static void take_requests(struct worker *worker, uint64_t now_ns)
 /* It may go: to where it was on its way to, if that is still there. */
 static void send_on(struct worker *worker, const struct limiter_packet *kept)
 {
-	const struct arena *arena = &worker->vs->arena;
-	const struct packet_way way = *packet_way(arena, kept->packet);
+	const struct packet_way way =
+		*packet_way(&worker->vs->arena, kept->packet);
 	struct port *to = vswitch_port(worker->vs, way.slot);
 
-	port_release(worker->sending->ports[kept->vm], worker->index,
-		     packet_n_frames(arena, kept->packet));
+	release(worker, kept->vm, kept->packet);
 	if (!to || !port_is_up(to))
 		output_drop(worker, way.slot, PKT_out_down, kept->packet);
 	else if (kept->packet & PACKET_EXT)
 		offload_stage(worker, to, kept->packet, way.tag);
 	else
 		output_stage(worker, to, kept->packet, way.tag);
+}
+
+/* Now and then: limiters that nobody uses, and one VM that may have none. */
+static void collect(struct sending *s, uint64_t now_ns)
+{
+	if (now_ns - s->collected_ns < COLLECT_NS)
+		return;
+	s->collected_ns = now_ns;
+	limiter_collect(s->limiter, now_ns, COLLECT_N);
+	s->hand = (uint16_t)((s->hand + 1) % PKT_MAX_PORTS);
+	if (s->ports[s->hand] && !limiter_limits(s->limiter, s->hand))
+		stop_at(s, s->hand, NULL);
 }
 
 uint32_t sending_run(struct worker *worker)
@@ -297,10 +361,7 @@ uint32_t sending_run(struct worker *worker)
 			send_on(worker, &kept[i]);
 		sum += n;
 	} while (n && sum < RUN_MAX);
-	if (now - s->collected_ns >= COLLECT_NS) {
-		limiter_collect(s->limiter, now, COLLECT_N);
-		s->collected_ns = now;
-	}
+	collect(s, now);
 	return sum;
 }
 

@@ -15,7 +15,12 @@
  *
  * What waits is charged to the account of the port it came by, as frames that
  * the agent holds for that VM (ports/port.h): they come out of its own pool,
- * and when that is all in use it is not read, either.
+ * and when that is all in use it is not read, either. What is on its way to the
+ * VM is in the same account, and each leaves the other a quarter of it: a VM
+ * that does not read can send, and one that sends too much gets its answers.
+ *
+ * Nothing is dropped for a rate but copies of broadcasts: a batch has room for
+ * all its packets from the beginning, copies get what is left.
  *
  * A VM with a rate is served by one worker, so that the rate is exact and its
  * packets keep their order.
@@ -39,6 +44,9 @@ struct sending {
 	struct limiter *limiter;	/* owned */
 	struct port *ports[PKT_MAX_PORTS];	/* borrowed: limited VMs */
 	uint64_t now_ns;		/* of this batch */
+	uint32_t n_left;		/* packets and frames that there is to
+					 * be room for in this batch */
+	uint16_t hand;			/* the slot to be looked at next */
 	uint64_t collected_ns;
 	struct mpsc requests;		/* from any thread: rates of pairs */
 	uint64_t n_requests_lost;	/* A, any: the ring was full */
@@ -58,31 +66,26 @@ static inline bool sending_stops(const struct worker *worker, uint16_t slot)
 int sending_set_vm(struct worker *worker, struct port *port,
 		   const struct rate *rate);
 
-/* control: the VM behind @port is limited no more, nor are its pairs, and what
- * waits is dropped as out_down. */
-void sending_clear_vm(struct vswitch *vs, struct port *port);
+/* control: @port is hidden, and nothing waits for it, or of the VM behind it, any
+ * more: that is dropped as out_down. Nor is the VM limited, nor its pairs. */
+void sending_clear(struct vswitch *vs, struct port *port);
 
 /* control: has @worker ready for rates of pairs. 0 or -ENOMEM. */
 int sending_open(struct worker *worker);
 
-/* control: one without limits, for a worker. 0 or -ENOMEM. On success *ret_sending
- * is the caller's. */
-int sending_new(struct sending **ret_sending);
-
-/* As sending_set_vm() and sending_clear_vm(), by the worker, which is open. */
-int sending_limit(struct worker *worker, struct port *port,
-		  const struct rate *rate);
-void sending_forget(struct worker *worker, struct port *port);
-
 /* any: asks @worker, which serves the VM in slot @vm and is open for it, to have
  * it send no more than @kbps to the destination with the forwarding entry
- * @number; 0: no limit. 0, or -EAGAIN: the ring of requests is full. */
+ * @number, not 0; 0: no limit. 0, or -EAGAIN: the ring of requests is full. */
 int sending_set_pair(struct worker *worker, uint16_t vm, uint32_t number,
 		     uint32_t kbps);
 
-/* A batch begins: how many packets may be read from the VM behind @port, up to
- * a batch. 0: none, and the worker will come round again by itself. */
-uint32_t sending_room(struct worker *worker, struct port *port);
+/* A batch begins, of @n packets that are there: how many may be read from the VM
+ * behind @port. 0: none, and the worker will come round again by itself. */
+uint32_t sending_room(struct worker *worker, struct port *port, uint32_t n);
+
+/* Whether there is room for a copy of @packet, which is of this batch, too; it
+ * is kept for it. */
+bool sending_has_room(struct worker *worker, uint16_t vm, uint64_t packet);
 
 /* Whether the packet of the VM in slot @vm, which is limited, to @to waits, or is
  * dropped for want of room; it is not the caller's any more then. @number: of
@@ -98,6 +101,15 @@ bool sending_has_come(const struct worker *worker);
 
 /* Nanoseconds until something may go; UINT64_MAX: nothing waits. */
 uint64_t sending_wait(const struct worker *worker, uint64_t now_ns);
+
+/* What the control thread has done on the worker: the same as sending_set_vm()
+ * and sending_clear(), of a worker that has a limiter. */
+int sending_limit(struct worker *worker, struct port *port,
+		  const struct rate *rate);
+void sending_forget(struct worker *worker, struct port *port);
+
+/* 0 and *ret_sending, or -ENOMEM. */
+int sending_new(struct sending **ret_sending);
 
 /* Nothing waits. NULL is allowed. */
 void sending_free(struct sending *sending);
