@@ -205,6 +205,8 @@ int config_check_shapes(const struct check *c)
 	char path[CHECK_PATH_MAX];
 	int err = 0;
 
+	for (uint32_t i = 0; i < c->config->n_vms && !err; i++)
+		err = check_vm(c, i);
 	for (uint32_t i = 0; i < c->config->n_uplinks && !err; i++) {
 		const struct config_shape *shape = &c->config->uplinks[i].shape;
 
@@ -216,7 +218,5 @@ int config_check_shapes(const struct check *c)
 		if (!err)
 			err = check_minimums(c, i, false);
 	}
-	for (uint32_t i = 0; i < c->config->n_vms && !err; i++)
-		err = check_vm(c, i);
 	return err;
 }

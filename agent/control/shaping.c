@@ -9,12 +9,12 @@
 #include "base/log.h"
 #include "base/size.h"
 #include "control/bypass.h"
+#include "control/guests.h"
 #include "control/shaping.h"
 #include "control/shares.h"
 #include "switching/classify.h"
 #include "switching/sending.h"
 #include "switching/shaper.h"
-#include "control/guests.h"
 
 /* ---- who is shaped ---- */
 
@@ -162,7 +162,7 @@ static void weigh(struct agent *agent, struct port *uplink)
 	double sum = 0, most = 0;
 	const struct port *port;
 
-	if (!uplink || !uplink->shaper)
+	if (!uplink->shaper)
 		return;
 	for (uint32_t i = 1; i < PKT_MAX_PORTS; i++) {
 		port = agent->ports[i];

@@ -271,10 +271,19 @@ void hostpool_restore(struct hostpool *pool)
 
 void hostpool_cut(struct hostpool *pool)
 {
+	/* Of the first word only the upper bits: whoever has seen an earlier, lower
+	 * limit may be in set_aside() with a frame below this one. */
+	uint64_t keep = (1ull << pool->limit % 64) - 1;
+
 	for (uint32_t word = pool->limit / 64;
-	     word < (pool->n_frames + 63) / 64; word++)
-		pool->aside[word] = 0;
-	pool->n_aside = 0;
+	     word < (pool->n_frames + 63) / 64; word++, keep = 0) {
+		uint64_t bits = __atomic_fetch_and(&pool->aside[word], keep,
+						   __ATOMIC_SEQ_CST);
+
+		__atomic_fetch_sub(&pool->n_aside,
+				   __builtin_popcountll(bits & ~keep),
+				   __ATOMIC_RELAXED);
+	}
 	__atomic_store_n(&pool->n_frames, pool->limit, __ATOMIC_RELAXED);
 }
 

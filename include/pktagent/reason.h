@@ -124,7 +124,7 @@
 	  "more is sent than the port's or class's rate: expected, or raise it") \
 	X(class_aged, DROP, "its VM's packets waited too long (CoDel)", \
 	  "more is sent than the port's or class's rate: expected, or raise it") \
-	X(rate_full, DROP, "copies of a broadcast beyond its VM's rate", \
+	X(rate_full, DROP, "a copy of a broadcast, beyond its VM's rate", \
 	  "find out why the VM broadcasts so much, or raise its rate.out")
 
 enum pkt_reason {

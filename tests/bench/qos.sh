@@ -9,7 +9,7 @@
 #	                     [h3] vm5, vm6
 #
 # KINDS of hosts, one after the other:
-#	control	agents that know each other and control rates
+#	control	agents with the uplink's rate and minimums for the VMs
 #	agent	agents without any rates
 #	htb	the kernel's bridge, HTB on each host's uplink: a VM has its
 #		guarantee, and what is spare
@@ -73,21 +73,18 @@ keys_control() {
 		HOSTS_KEYS[$vm]="rate: {in: {min: $((LINK / 4))Mbit}, out: {min: $((LINK / 4))Mbit}}"
 	done
 	UPLINK_KEYS="shape: {rate: ${LINK}Mbit}"
-	MORE=
-	! hosts_rates_known || MORE=$(hosts_rates)
 }
 
 keys_agent() {
 	HOSTS_KEYS=()
 	UPLINK_KEYS=
-	MORE=
 }
 
 agents_start() {
 	local n
 
 	for ((n = 1; n <= HOSTS; n++)); do
-		hosts_config $n "$UPLINK_KEYS" "$MORE"
+		hosts_config $n "$UPLINK_KEYS"
 		hosts_start $n || return
 	done
 }
@@ -298,7 +295,7 @@ add() {
 
 kind_name() {
 	case $1 in
-	control) echo "rates controlled" ;;
+	control) echo "rates and minimums" ;;
 	agent) echo "no rates" ;;
 	htb) echo "kernel, HTB" ;;
 	tbf) echo "kernel, fixed rates" ;;

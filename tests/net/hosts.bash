@@ -90,17 +90,6 @@ hosts_link() { # HOST RATE
 		burst 6000 limit "$HOSTS_QUEUE" overhead 24
 }
 
-# Loses 30 % of the messages that a host sends to others about rates.
-hosts_lose() { # HOST
-	lab_in switch tc qdisc add dev "p$1" clsact
-	lab_in switch tc filter add dev "p$1" ingress bpf direct-action \
-		obj "$LAB_BUILD/tests/net/lose.bpf.o" sec tc
-}
-
-hosts_lose_nothing() { # HOST
-	lab_in switch tc qdisc del dev "p$1" clsact
-}
-
 # What the switch has dropped in front of a host so far.
 hosts_link_drops() { # HOST
 	lab_in switch tc -j -s qdisc show dev "p$1" | jq '.[0].drops'
@@ -183,23 +172,6 @@ hosts_config() {
 	$(hosts_vms "$1")
 	${3:-}
 	END
-}
-
-# The sections by which the agents of all hosts control rates together, for MORE.
-hosts_rates() {
-	local n
-
-	( umask 077; echo "1 $(printf '%064d' 1)" > "$LAB_DIR/keys" )
-	echo "feedback: {keys: $LAB_DIR/keys}"
-	echo "hosts:"
-	for ((n = 1; n <= HOSTS; n++)); do
-		echo "  - {name: h$n, address: $(hosts_ip "$n")}"
-	done
-}
-
-# Whether this agent knows these sections.
-hosts_rates_known() {
-	"$LAB_BUILD/pktagent" --print-config-keys | grep -qx '.It Sy hosts'
 }
 
 hosts_start() { # HOST

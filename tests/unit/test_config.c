@@ -58,6 +58,19 @@ static const char all_keys[] =
 	"  mtu: 1770\n"
 	"  reserve: 128\n"
 	"  out_max: 65536\n"
+	"  shape:\n"
+	"    rate: 2Gbit\n"
+	"    packets: 1000000\n"
+	"    burst: 1MiB\n"
+	"    quantum_us: 1\n"
+	"    queue: 64\n"
+	"    classes:\n"
+	"    - {class: 7, strict: true, limit: 64, vm_limit: 1,"
+	" rate: {max: 100Mbit, max_packets: 1000, burst: 0,"
+	" burst_packets: 0}}\n"
+	"    - {class: 1, weight: 256, target_us: 5000, interval_us: 1000,"
+	" ecn: true, mark_us: 1000,"
+	" rate: {min: 1kbit, min_packets: 1}}\n"
 	"- name: 2nd\n"
 	"  device: eth2\n"
 	"  vlans: 4094\n"
@@ -72,6 +85,20 @@ static const char all_keys[] =
 	"  way: agent\n"
 	"  mtu: 576\n"
 	"  class: 7\n"
+	"  weight: 256\n"
+	"  rate:\n"
+	"    in: {max: 1000Gbit, max_packets: 1000000000, burst: 256MiB,"
+	" burst_packets: 1048576}\n"
+	"    out: {max: 1kbit, max_packets: 1, burst: 1, burst_packets: 0}\n"
+	"  shape:\n"
+	"    quantum_us: 5000\n"
+	"    queue: 65536\n"
+	"    classes:\n"
+	"    - {class: 2, strict: true, weight: 3, limit: 1, vm_limit: 2,"
+	" target_us: 10, interval_us: 100, ecn: true, mark_us: 10,"
+	" rate: {max: 2Mbit, max_packets: 3, burst: 4KiB,"
+	" burst_packets: 5}}\n"
+	"    - {class: 3, rate: {min: 1Mbit, min_packets: 7}}\n"
 	"  device:\n"
 	"    type: veth\n"
 	"    name: v1\n"
@@ -90,6 +117,8 @@ static const char all_keys[] =
 	"  mac: 02:00:00:00:00:03\n"
 	"  vlan: 100\n"
 	"  class: 3\n"
+	"  rate: {in: {min: 10Mbit, min_packets: 1},"
+	" out: {min: 20Mbit, min_packets: 1}}\n"
 	"  device:\n"
 	"    type: vhost-user\n"
 	"    socket: /run/q1 a.sock\n"
@@ -109,6 +138,10 @@ static const char all_keys[] =
 	"- vms: [q2, q1]\n"
 	"- vlan: 0\n"
 	"- {class: 7}\n"
+	"classify:\n"
+	"- {class: 7, dscp: [46, 63], pcp: [5, 7], vlans: [0, 4094], protocol: udp,"
+	" ports: [53, 65535], vms: [q2, vm.1]}\n"
+	"- {class: 1, dscp: 0}\n"
 	"pools: {batch: 1024, window_ms: 10, pressure: false}\n";
 
 static struct config *parse(const char *text)
@@ -322,8 +355,8 @@ static void values_of_a_veth(void **state)
 	assert_string_equal(vm->name, "vm.1");
 	assert_int_equal(vm->n_macs, 2);
 	assert_memory_equal(vm->macs[1], mac, 6);
-	assert_pos(vm->mac_pos[0], 35, 9);
-	assert_pos(vm->mac_pos[1], 35, 28);
+	assert_pos(vm->mac_pos[0], 44, 9);
+	assert_pos(vm->mac_pos[1], 44, 28);
 	assert_int_equal(vm->n_addrs, 4);
 	assert_int_equal(vm->addrs[0].family, 4);
 	assert_memory_equal(vm->addrs[0].addr, v4, 16);
@@ -336,22 +369,22 @@ static void values_of_a_veth(void **state)
 	assert_true(vm->learn);
 	assert_int_equal(vm->way, WAY_AGENT);
 	assert_int_equal(vm->mtu, 576);
-	assert_pos(vm->mtu_pos, 41, 8);
+	assert_pos(vm->mtu_pos, 50, 8);
 	assert_int_equal(vm->class, 7);
 	assert_int_equal(vm->device.type, DEVICE_VETH);
 	assert_string_equal(vm->device.name, "v1");
 	assert_true(vm->device.create);
 	assert_string_equal(vm->device.peer, "eth0");
 	assert_string_equal(vm->device.netns, "blue");
-	assert_pos(vm->device.pos, 44, 5);
-	assert_pos(vm->device.name_pos, 45, 11);
+	assert_pos(vm->device.pos, 63, 5);
+	assert_pos(vm->device.name_pos, 64, 11);
 	assert_int_equal(vm->pool.initial, 256);
 	assert_int_equal(vm->pool.max, 1048576);
 	assert_int_equal(vm->pool.min, 256);
-	assert_pos(vm->pool.initial_pos, 49, 19);
-	assert_pos(vm->pool.max_pos, 49, 29);
-	assert_pos(vm->pool.min_pos, 49, 43);
-	assert_pos(vm->pos, 34, 3);
+	assert_pos(vm->pool.initial_pos, 68, 19);
+	assert_pos(vm->pool.max_pos, 68, 29);
+	assert_pos(vm->pool.min_pos, 68, 43);
+	assert_pos(vm->pos, 43, 3);
 	config_free(c);
 }
 
@@ -363,7 +396,7 @@ static void values_of_a_tap(void **state)
 	(void)state;
 	assert_string_equal(vm->name, "vm_2");
 	assert_int_equal(vm->n_macs, 1);
-	assert_pos(vm->mac_pos[0], 51, 8);
+	assert_pos(vm->mac_pos[0], 70, 8);
 	assert_int_equal(vm->n_addrs, 1);
 	assert_int_equal(vm->device.type, DEVICE_TAP);
 	assert_int_equal(vm->device.owner, 4242);
@@ -386,7 +419,7 @@ static void values_of_a_vhost_user_vm(void **state)
 	assert_string_equal(device->name, "");
 	assert_pos(device->name_pos, 0, 0);
 	assert_string_equal(device->vhost.socket, "/run/q1 a.sock");
-	assert_pos(device->vhost.socket_pos, 62, 13);
+	assert_pos(device->vhost.socket_pos, 82, 13);
 	assert_int_equal(device->vhost.mode, SOCKET_SERVER);
 	assert_int_equal(device->vhost.socket_mode, 0666);
 	assert_int_equal(device->vhost.queues, 16);
@@ -413,7 +446,7 @@ static void values_of_a_vhost_user_vm(void **state)
 	assert_int_equal(c->vms[3].n_uplink_queues, 2);
 	assert_int_equal(c->vms[3].uplink_queues[0], 62);
 	assert_int_equal(c->vms[3].uplink_queues[1], 0);
-	assert_pos(c->vms[3].uplink_queues_pos, 73, 18);
+	assert_pos(c->vms[3].uplink_queues_pos, 93, 18);
 	assert_true(c->vms[3].isolated);
 	config_free(c);
 }
@@ -428,7 +461,7 @@ static void values_of_bypass(void **state)
 	assert_int_equal(c->bypass[0].n_vms, 2);
 	assert_string_equal(c->bypass[0].vms[0], "q2");
 	assert_string_equal(c->bypass[0].vms[1], "q1");
-	assert_pos(c->bypass[0].pos, 76, 3);
+	assert_pos(c->bypass[0].pos, 96, 3);
 	assert_int_equal(c->bypass[1].kind, BYPASS_VLAN);
 	assert_int_equal(c->bypass[1].vlan, 0);
 	assert_int_equal(c->bypass[2].kind, BYPASS_CLASS);
@@ -848,6 +881,75 @@ static void every_key_is_accepted(void **state)
 	config_free(parse(all_keys));
 }
 
+static void values_of_rates(void **state)
+{
+	struct config *c = parse(all_keys);
+	const struct config_shape *shape = &c->uplinks[0].shape;
+	const struct config_class *class = &shape->classes[1];
+	const struct config_vm *vm = &c->vms[0];
+
+	(void)state;
+	assert_true(shape->rate == 2000000000);
+	assert_int_equal(shape->packets, 1000000);
+	assert_int_equal(shape->burst, 1 << 20);
+	assert_int_equal(shape->quantum_us, 1);
+	assert_int_equal(shape->queue, 64);
+	assert_int_equal(shape->n_classes, 2);
+	assert_int_equal(shape->classes[0].class, 7);
+	assert_true(shape->classes[0].strict);
+	assert_int_equal(shape->classes[0].weight, 1);
+	assert_int_equal(shape->classes[0].limit, 64);
+	assert_int_equal(shape->classes[0].vm_limit, 1);
+	assert_true(shape->classes[0].rate.max == 100000000);
+	assert_int_equal(shape->classes[0].rate.burst, 0);
+	assert_int_equal(class->weight, 256);
+	assert_int_equal(class->target_us, 5000);
+	assert_int_equal(class->interval_us, 1000);
+	assert_int_equal(class->mark_us, 1000);
+	assert_true(class->ecn);
+	assert_true(class->rate.min == 1000);
+	assert_int_equal(class->rate.min_packets, 1);
+	assert_int_equal(class->rate.burst, 16 << 10);
+	assert_int_equal(c->uplinks[1].shape.n_classes, 0);
+	assert_int_equal(c->uplinks[1].shape.queue, 1024);
+	assert_true(vm->rate_in.max == 1000000000000);
+	assert_int_equal(vm->rate_in.max_packets, 1000000000);
+	assert_int_equal(vm->rate_in.burst, 256 << 20);
+	assert_true(vm->rate_out.max == 1000);
+	assert_int_equal(vm->rate_out.burst, 1);
+	assert_int_equal(vm->weight, 256);
+	assert_int_equal(vm->shape.n_classes, 2);
+	assert_int_equal(c->vms[1].weight, 1);
+	/* Packets as long as its MTU. */
+	assert_true(config_rate_min(&c->vms[2].rate_in, 1500) == 10000000);
+	assert_true(config_rate_min(&class->rate, 1500) == 1538 * 8);
+	config_free(c);
+}
+
+static void values_of_rules(void **state)
+{
+	struct config *c = parse(all_keys);
+	const struct config_rule *rule = &c->rules[0];
+
+	(void)state;
+	assert_int_equal(c->n_rules, 2);
+	assert_int_equal(rule->class, 7);
+	assert_int_equal(rule->n_dscp, 2);
+	assert_int_equal(rule->dscp[1], 63);
+	assert_int_equal(rule->n_pcp, 2);
+	assert_int_equal(rule->pcp[0], 5);
+	assert_int_equal(rule->n_vlans, 2);
+	assert_int_equal(rule->vlans[1], 4094);
+	assert_int_equal(rule->protocol, PROTOCOL_UDP);
+	assert_int_equal(rule->n_ports, 2);
+	assert_int_equal(rule->ports[1], 65535);
+	assert_int_equal(rule->n_vms, 2);
+	assert_string_equal(rule->vms[0], "q2");
+	assert_int_equal(c->rules[1].n_vms, 0);
+	assert_int_equal(c->rules[1].protocol, PROTOCOL_ANY);
+	config_free(c);
+}
+
 static void table_is_complete(void **state)
 {
 	char allowed[1024];
@@ -1099,6 +1201,8 @@ int main(void)
 		cmocka_unit_test(frames_in_bytes),
 		cmocka_unit_test(frames_that_just_fit),
 		cmocka_unit_test(largest_mtus),
+		cmocka_unit_test(values_of_rates),
+		cmocka_unit_test(values_of_rules),
 		cmocka_unit_test(every_key_is_accepted),
 		cmocka_unit_test(table_is_complete),
 		cmocka_unit_test(printed_keys),

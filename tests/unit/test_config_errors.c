@@ -114,10 +114,11 @@
 	"retype what stands here"
 #define ROOT_KEYS \
 	"known here: agent, memory, pools, workers, metrics, fdb, uplinks, vms, " \
-	"bypass"
+	"bypass, classify"
 #define VM_KEYS \
 	"known here: name, mac, addresses, vlan, guest_tags, learn, " \
-	"way, mtu, class, device, pool, uplink_queues, isolated"
+	"way, mtu, class, weight, rate, shape, device, pool, uplink_queues, " \
+	"isolated"
 #define AGENT_KEYS \
 	"known here: bpffs, run_dir, control, log_level, " \
 	"heartbeat_timeout_ms, metadata"
